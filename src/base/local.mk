@@ -1,0 +1,2 @@
+# Files of src/base/.
+libsupcon_a_SOURCES += src/base/err.c src/base/log.c

@@ -1,0 +1,58 @@
+/*
+ * Subcommands as data: one const instance per file, listed in cmd.c. One table of options per
+ * command feeds parsing, --help and the manual page. run() returns the exit code, or -1 with *e set
+ * (main prints "supcon: MESSAGE" and exits with e->code).
+ */
+#ifndef SUPCON_CMD_CMD_H
+#define SUPCON_CMD_CMD_H
+
+#include "base/err.h"
+#include "engine/settings.h"
+#include <stdbool.h>
+
+struct cmd_option {
+    const char *name; /* long option without the dashes */
+    char letter;      /* short option, 0: none */
+    const char *arg;  /* name of its argument in the help, NULL: takes none */
+    const char *help;
+    bool repeats; /* may be given more than once (--set) */
+};
+
+struct cmd_args {
+    const struct cmd_class *class;
+    int n_words; /* operands */
+    char **words;
+    int n_given;
+    struct cmd_given {
+        const struct cmd_option *option;
+        const char *value;
+    } given[64];
+};
+
+struct cmd_class {
+    const char *name;     /* "" : the console itself (supcon [RECIPE]) */
+    const char *operands; /* "CHECKPOINT", "check|show|default FILE" */
+    const char *help;     /* one sentence, then more for the manual page after a blank line */
+    int min_words, max_words;
+    const struct cmd_option *options; /* ends with a NULL name; --help is everywhere */
+    int (*run)(const struct cmd_args *, struct err *);
+};
+
+extern const struct cmd_class
+    *const cmd_classes[]; /* NULL-terminated; [0] is the one without a name */
+
+bool cmd_has(const struct cmd_args *, const char *option);
+const char *cmd_value(const struct cmd_args *,
+                      const char *option); /* NULL if not given; the last one wins */
+int cmd_values(const struct cmd_args *, const char *option, const char **out,
+               int max); /* repeated options, in order */
+/* Whole number within min..max, `fallback` when not given; EXIT_USAGE otherwise. */
+int cmd_int(const struct cmd_args *, const char *option, long min, long max, long fallback,
+            long *out, struct err *);
+
+/* Defaults, then the recipe (path may be NULL), then every --set; checked by settings_check. All
+ * mistakes go to stderr, the first into *e. origin may be NULL. */
+int cmd_settings(const struct cmd_args *, const char *recipe, struct settings *,
+                 struct conf_origin *, struct err *);
+
+#endif

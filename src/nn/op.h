@@ -1,0 +1,117 @@
+/*
+ * The ops: what a graph is made of, and the contract between a plan and a backend's kernels.
+ *
+ * Inputs and outputs of each op, in order (logical shapes):
+ *   OP_CONV        x [N,C,H,W], w [K,C,R,S], [b [K]]                              -> y [N,K,H',W']
+ *   OP_BATCHNORM   x [N,C,H,W], gamma [C], beta [C], mean [C], var [C], [skip as x] -> y as x
+ *                  mean and var are the running statistics. training: batch statistics, biased
+ * variance, eps 1e-5; commit(): running = (1 - momentum) * running + momentum * batch, variance
+ * unbiased, momentum 0.1. y = bn(x) (+ skip), then ReLU if attr.relu OP_RELU        x -> y OP_ADD
+ * a, b -> y (ReLU if attr.relu) OP_MAXPOOL, OP_AVGPOOL  x [N,C,H,W] -> y [N,C,H',W']  (average
+ * counts no padding: torch count_include_pad = True is irrelevant while pad = 0; with pad > 0 the
+ * padding counts) OP_GLOBALPOOL  x [N,C,H,W] -> y [N,C] (f32) OP_LINEAR      x [N,C], w [K,C], b
+ * [K] -> y [N,K]; ReLU if attr.relu OP_L2NORM      x [N,D] -> z [N,D] = x / max(|x|, 1e-12) OP_XENT
+ * s [R,K], target -> stats [STAT_N]; mean over rows of -sum_k T_k log softmax(s)_k target: labels
+ * i32 [N] with R = V*N, row v*N+n has label n, T = (1-eps) one-hot + eps/K; or soft targets f32
+ * [R,K] when attr.soft OP_CONTRASTIVE z [V*N,D] (row v*N+n), labels i32 [N] -> stats [STAT_N];
+ * SupCon L_out, or SimCLR when attr.simclr (labels ignored); the mean over anchors times
+ * attr.scale. attr.anchors_one: only view 0 rows are anchors. An anchor without positives counts as
+ * zero and stays in the mean. z is taken as given (not normalised). Activations with 4 dimensions
+ * have the plan's compute dtype; everything with fewer is f32. Parameters, running statistics and
+ * their gradients are plain f32 in the parameter store.
+ */
+#ifndef SUPCON_NN_OP_H
+#define SUPCON_NN_OP_H
+
+#include "base/err.h"
+#include "nn/tensor.h"
+#include <stdbool.h>
+
+enum op {
+    OP_CONV,
+    OP_BATCHNORM,
+    OP_RELU,
+    OP_ADD,
+    OP_MAXPOOL,
+    OP_AVGPOOL,
+    OP_GLOBALPOOL,
+    OP_LINEAR,
+    OP_L2NORM,
+    OP_XENT,
+    OP_CONTRASTIVE,
+    OP_N
+};
+
+const char *op_name(enum op); /* "conv", "batchnorm", ... */
+
+/* What a loss node leaves in its output, an f32 tensor [STAT_N]. */
+enum stat {
+    STAT_LOSS, /* the scaled mean */
+    STAT_TOP1, /* rows (anchors) whose best class is the label's; contrastive: nearest other row has
+                  the same label */
+    STAT_TOP5, /* rows whose label is among the five best; contrastive: 0 */
+    STAT_LONELY, /* contrastive: anchors without positives */
+    STAT_ROWS,   /* rows (anchors) counted */
+    STAT_N = 8
+};
+
+struct op_attr {
+    int stride, pad, window;  /* conv, pools; conv's kernel size stands in the weight */
+    bool relu;                /* fused ReLU */
+    bool training;            /* batch-norm: batch statistics */
+    float momentum, eps;      /* batch-norm */
+    float label_smoothing;    /* xent */
+    bool soft;                /* xent: target is f32 [R,K] */
+    int views;                /* xent, contrastive: V; rows = V*N */
+    float temperature, scale; /* contrastive: tau, tau / tau_base */
+    bool simclr, anchors_one; /* contrastive */
+};
+
+enum { OP_MAX_IN = 6 };
+
+/*
+ * One node made ready for one device. The plan fills shapes, attributes and tensors; the kernel's
+ * prepare() reads them and says what it needs; then the plan places everything and the addresses
+ * never change again.
+ */
+struct call {
+    enum op op;
+    char name[64]; /* of the node, for messages */
+    struct op_attr attr;
+    bool want_backward; /* prepare() makes the backward pass ready too */
+
+    int n_in;
+    struct tensor *in[OP_MAX_IN];
+    struct tensor *out;
+    struct tensor *din[OP_MAX_IN]; /* gradients to write (not add to); NULL: not wanted. Aliasing of
+                                      din[i] with dout is never arranged by the plan, except where
+                                      the kernel says `inplace_backward` */
+    struct tensor *dout;           /* gradient of out; NULL for losses, whose gradient is 1 */
+
+    size_t saved_bytes; /* prepare(): kept from forward to backward (statistics, masks, indices) */
+    size_t workspace_bytes; /* prepare(): scratch, shared by all calls of a plan */
+    void *saved, *workspace;
+
+    char algorithm[3][40]; /* prepare(): what was chosen for forward, backward-data,
+                              backward-weights; "" where none */
+    double ms[3];          /* prepare(): measured time of the choice, 0 if not timed */
+    void *impl;            /* the kernel's own */
+};
+
+struct device;
+
+/* One op on one backend. All return 0 or -1 with *e set. */
+struct kernel {
+    int (*prepare)(struct device *, struct call *,
+                   struct err *); /* may allocate; before addresses are known */
+    int (*bind)(struct device *, struct call *,
+                struct err *); /* optional; addresses are final from now on */
+    int (*forward)(struct device *, struct call *, struct err *);
+    int (*backward)(struct device *, struct call *, struct err *);
+    int (*commit)(struct device *, struct call *,
+                  struct err *); /* optional; the step was accepted: running statistics */
+    void (*done)(struct device *,
+                 struct call *); /* frees impl; accepts a call whose prepare failed */
+};
+
+#endif

@@ -1,0 +1,1 @@
+typedef int libtui_empty;
