@@ -1,2 +1,3 @@
 # Files of src/base/.
 libsupcon_a_SOURCES += src/base/err.c src/base/log.c
+libsupcon_a_SOURCES += src/base/queue.c src/base/ring.c
