@@ -27,6 +27,7 @@ struct device_info {
     char detail[256]; /* "2 threads, AVX-512, bf16"; or why it cannot be used */
     bool usable;
     size_t memory_bytes; /* total */
+    char libraries[128]; /* what results depend on besides the name: "oneDNN 2.6.3, avx512_core" */
 };
 
 struct device_options {
