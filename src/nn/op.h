@@ -45,7 +45,7 @@ enum op {
 const char *op_name(enum op); /* "conv", "batchnorm", ... */
 
 /* What a loss node leaves in its output, an f32 tensor [STAT_N]. */
-enum stat {
+enum loss_stat {
     STAT_LOSS, /* the scaled mean */
     STAT_TOP1, /* rows (anchors) whose best class is the label's; contrastive: nearest other row has
                   the same label */
