@@ -26,9 +26,9 @@ struct run {
     char checkpoints[PATH_BYTES]; /* DIR/checkpoints */
     char name[64];
     char uuid[37];
-    bool resumed;
-    int lock_fd; /* -1: closed */
-    int log_fd, log_sink;
+    bool open, resumed;
+    int lock_fd, log_fd, log_sink;
+    json_t *identity; /* what run.json holds */
 };
 
 /*
