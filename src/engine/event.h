@@ -37,6 +37,8 @@ enum event_kind {
     EV_ACK,           /* u.ack: answer to a command */
     EV_LOG,           /* u.log */
     EV_DONE,          /* u.done: the engine has ended */
+    EV_SETUP,         /* u.setup: what trains on what; once, before the first iteration */
+    EV_N
 };
 
 struct event {
@@ -52,6 +54,8 @@ struct event {
         } run; /* name of the run, run directory */
         struct {
             int32_t state;
+            bool linear; /* evaluating, or paused while evaluating: a linear evaluation, else the
+                            validation split */
         } state;
         struct {
             int64_t giter; /* global iteration, 0-based: updates completed before this one */
@@ -117,6 +121,12 @@ struct event {
             double best, sec;
             char ckpt[120];
         } done; /* code: enum exit_code or 0 */
+        struct {
+            char device[64], detail[64]; /* "AMD EPYC", "2 threads, AVX-512" */
+            char backend[16], arch[32], objective[24];
+            int64_t n_train, n_valid;
+            int32_t epochs, iters; /* per epoch */
+        } setup;
     } u;
 };
 

@@ -1,0 +1,290 @@
+/*
+ * Preparation of a run and its step. Everything that can fail for want of memory, data or support
+ * fails in trainer_open() and trainer_ready(); trainer_step() loops over what they made.
+ */
+#include "engine/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The evaluation plan's batch: larger ones gain nothing on small images. */
+enum { EVAL_BATCH_MAX = 256 };
+
+static int phase(const struct trainer_watch *w, struct err *e, const char *text)
+{
+    if (w && w->phase && !w->phase(w->ctx, text))
+        return err_set(e, EXIT_AGAIN, "stopped while preparing (%s)", text);
+    return 0;
+}
+
+int trainer_views(const struct settings *s, const struct objective_class *objective)
+{
+    struct err ignored;
+    const struct objective_class *own = objective_find(s->objective.name, &ignored);
+    if (objective == own || (own && own->views == objective->views))
+        return settings_views(s, objective);
+    return objective->views;
+}
+
+static int open_data(struct trainer *t, struct err *e)
+{
+    const struct settings *s = &t->settings;
+    if (dataset_open(&t->data, &s->data, e) != 0)
+        return -1;
+    if (split_make(&t->data, s->data.valid_fraction, (uint64_t)s->run.seed, &t->train, &t->valid,
+                   e) != 0)
+        return -1;
+    if (t->train.n < s->train.batch_size)
+        return err_set(e, EXIT_CONFIG,
+                       "train.batch_size is %lld, but only %lld training images remain of %s with "
+                       "data.valid_fraction %g; choose a smaller batch",
+                       (long long)s->train.batch_size, (long long)t->train.n, s->data.name,
+                       s->data.valid_fraction);
+    t->per_epoch = t->train.n / s->train.batch_size;
+    t->scheduled = s->train.epochs * t->per_epoch;
+    t->total = t->scheduled;
+    if (s->train.max_iters > 0 && s->train.max_iters < t->total)
+        t->total = s->train.max_iters;
+    return 0;
+}
+
+static int open_device(struct trainer *t, const json_t *record, struct err *e)
+{
+    t->tuning = tuning_new();
+    if (!t->tuning)
+        return err_set(e, EXIT_OS, "out of memory");
+    tuning_load_cache(t->tuning);
+    if (record && tuning_add_json(t->tuning, record, e) != 0)
+        return -1;
+    struct device_options options = {.threads = (int)t->settings.run.threads,
+                                     .deterministic = t->settings.run.deterministic,
+                                     .tuning = t->tuning};
+    return device_open(&t->dev, t->settings.run.device, &options, e);
+}
+
+int trainer_open(struct trainer *t, const struct settings *s, const json_t *record,
+                 const struct trainer_watch *w, struct err *e)
+{
+    char text[96];
+    memset(t, 0, sizeof *t);
+    t->settings = *s;
+    t->rule = optim_find(s->optimizer.name, e);
+    t->probe_rule = t->rule ? optim_find("sgd", e) : NULL;
+    if (!t->probe_rule)
+        return -1;
+    snprintf(text, sizeof text, "opening data set %s", s->data.name);
+    if (phase(w, e, text) != 0 || open_data(t, e) != 0)
+        return -1;
+    snprintf(text, sizeof text, "opening device %s", s->run.device);
+    if (phase(w, e, text) != 0)
+        return -1;
+    return open_device(t, record, e);
+}
+
+static struct network_shape shape_of(const struct dataset *d)
+{
+    return (struct network_shape){
+        .channels = d->channels, .height = d->height, .width = d->width, .n_classes = d->n_classes};
+}
+
+static int build_network(struct trainer *t, const char *checkpoint, struct err *e)
+{
+    const struct settings *s = &t->settings;
+    struct network_shape shape = shape_of(&t->data);
+    if (network_init(&t->net, &t->dev, &s->model, &shape, (uint64_t)s->run.seed, e) != 0)
+        return -1;
+    if (!checkpoint && s->init.weights[0] && network_load_weights(&t->net, s->init.weights, e) != 0)
+        return -1;
+    snprintf(t->state.objective, sizeof t->state.objective, "%s", s->objective.name);
+    t->state.valid_loss = t->state.valid_top1 = t->state.valid_top5 = NAN;
+    if (checkpoint && (checkpoint_read(checkpoint, &t->state, NULL, t->tuning, e) != 0 ||
+                       checkpoint_restore(checkpoint, &t->net, e) != 0))
+        return -1;
+    if (checkpoint)
+        checkpoint_compare(checkpoint, &t->net, t->data.fingerprint);
+    t->state.seed = (uint64_t)s->run.seed;
+    snprintf(t->state.data, sizeof t->state.data, "%s", t->data.fingerprint);
+    t->objective = objective_find(t->state.objective, e);
+    return t->objective ? 0 : -1;
+}
+
+/* Slots of the rule; the probe's momentum uses slot 0, which every rule has as its momentum. */
+static int need_slots(struct trainer *t, struct err *e)
+{
+    return params_need_slots(t->net.params, t->rule->n_slots, t->rule->slot_init, e);
+}
+
+static enum param_group head_for_validation(const struct objective_class *objective)
+{
+    return objective->contrastive ? GROUP_PROBE : objective->head;
+}
+
+static struct plan *compile_train(struct trainer *t, const struct objective_class *objective,
+                                  struct err *e)
+{
+    const struct settings *s = &t->settings;
+    struct objective_conf conf = s->objective;
+    snprintf(conf.name, sizeof conf.name, "%s", objective->name);
+    return network_train_plan(&t->net, objective, &conf, (int)s->train.batch_size,
+                              trainer_views(s, objective), e);
+}
+
+static int compile_eval(struct trainer *t, const struct objective_class *objective,
+                        struct plan **plan, struct err *e)
+{
+    int64_t n = t->settings.train.batch_size;
+    if (n > EVAL_BATCH_MAX)
+        n = EVAL_BATCH_MAX;
+    t->eval_batch = (int)(n < t->valid.n ? n : t->valid.n);
+    *plan = NULL;
+    if (t->valid.n == 0)
+        return 0;
+    *plan = network_eval_plan(&t->net, t->eval_batch, head_for_validation(objective), e);
+    return *plan ? 0 : -1;
+}
+
+static int open_loader(struct trainer *t, int views, struct loader **out, struct err *e)
+{
+    const struct settings *s = &t->settings;
+    struct loader_options options = {.data = &t->data,
+                                     .split = &t->train,
+                                     .augment = &s->augment,
+                                     .batch = (int)s->train.batch_size,
+                                     .views = views,
+                                     .shuffle = strcmp(s->data.order, "shuffle") == 0,
+                                     .seed = (uint64_t)s->run.seed,
+                                     .threads = (int)s->loader.threads,
+                                     .prefetch = (int)s->loader.prefetch};
+    if (loader_open(out, &options, e) != 0)
+        return -1;
+    if (loader_seek(*out, t->state.epoch, t->state.position, e) == 0)
+        return 0;
+    loader_close(*out);
+    *out = NULL;
+    return -1;
+}
+
+static void drop_loader(struct trainer *t)
+{
+    if (t->held)
+        loader_release(t->loader, t->held);
+    t->held = NULL;
+    if (t->loader)
+        loader_close(t->loader);
+    t->loader = NULL;
+}
+
+int trainer_ready(struct trainer *t, const char *checkpoint, const struct trainer_watch *w,
+                  struct err *e)
+{
+    char text[96];
+    const char *what = checkpoint ? "loading the checkpoint" : "initialising weights";
+    if (phase(w, e, what) != 0 || build_network(t, checkpoint, e) != 0 || need_slots(t, e) != 0)
+        return -1;
+    snprintf(text, sizeof text, "choosing algorithms for %s %s", t->net.arch->name,
+             t->objective->name);
+    if (phase(w, e, text) != 0)
+        return -1;
+    t->plan = compile_train(t, t->objective, e);
+    if (!t->plan || phase(w, e, "choosing algorithms for validation") != 0 ||
+        compile_eval(t, t->objective, &t->eval, e) != 0)
+        return -1;
+    t->eval_head = head_for_validation(t->objective);
+    t->net.live[t->objective->head] = true;
+    if (tuning_dirty(t->tuning))
+        tuning_save_cache(t->tuning);
+    if (phase(w, e, "starting the loader") != 0)
+        return -1;
+    t->loader_views = trainer_views(&t->settings, t->objective);
+    return open_loader(t, t->loader_views, &t->loader, e);
+}
+
+void trainer_close(struct trainer *t)
+{
+    drop_loader(t);
+    plan_free(t->plan);
+    plan_free(t->eval);
+    if (t->net.params)
+        network_done(&t->net);
+    device_close(&t->dev);
+    tuning_free(t->tuning);
+    split_free(&t->train);
+    split_free(&t->valid);
+    if (t->data.class)
+        dataset_close(&t->data);
+    memset(t, 0, sizeof *t);
+}
+
+bool trainer_finished(const struct trainer *t)
+{
+    return t->state.step >= t->total;
+}
+
+bool trainer_wants_validation(const struct trainer *t)
+{
+    return t->eval && t->state.step > 0 && t->state.step % t->per_epoch == 0 &&
+           isnan(t->state.valid_top1);
+}
+
+static void record_switch(struct checkpoint_state *s, const char *to)
+{
+    if (s->n_switches == CHECKPOINT_SWITCHES) {
+        memmove(s->switches, s->switches + 1, sizeof s->switches - sizeof s->switches[0]);
+        s->n_switches--;
+    }
+    s->switches[s->n_switches].step = s->step;
+    snprintf(s->switches[s->n_switches].from, sizeof s->switches[0].from, "%s", s->objective);
+    snprintf(s->switches[s->n_switches].to, sizeof s->switches[0].to, "%s", to);
+    s->n_switches++;
+    snprintf(s->objective, sizeof s->objective, "%s", to);
+}
+
+/* What a switch needs, made before anything of the old is let go. */
+struct replacement {
+    struct plan *plan, *eval;
+    struct loader *loader; /* NULL: the views are as before */
+    int views;
+};
+
+static int replacement_make(struct trainer *t, const struct objective_class *to,
+                            struct replacement *r, struct err *e)
+{
+    memset(r, 0, sizeof *r);
+    r->views = trainer_views(&t->settings, to);
+    r->plan = compile_train(t, to, e);
+    if (!r->plan || compile_eval(t, to, &r->eval, e) != 0 ||
+        (r->views != t->loader_views && open_loader(t, r->views, &r->loader, e) != 0)) {
+        plan_free(r->plan);
+        plan_free(r->eval);
+        return -1;
+    }
+    return 0;
+}
+
+int trainer_switch(struct trainer *t, const char *name, struct err *e)
+{
+    struct replacement r;
+    const struct objective_class *to = objective_find(name, e);
+    if (!to)
+        return -1;
+    if (to == t->objective)
+        return err_set(e, EXIT_USAGE, "%s is in force already", name);
+    if (replacement_make(t, to, &r, e) != 0)
+        return -1;
+    plan_free(t->plan);
+    plan_free(t->eval);
+    t->plan = r.plan;
+    t->eval = r.eval;
+    if (r.loader) {
+        drop_loader(t);
+        t->loader = r.loader;
+        t->loader_views = r.views;
+    }
+    record_switch(&t->state, to->name);
+    t->objective = to;
+    t->eval_head = head_for_validation(to);
+    t->net.live[to->head] = true;
+    if (tuning_dirty(t->tuning))
+        tuning_save_cache(t->tuning);
+    return 0;
+}
