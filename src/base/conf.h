@@ -33,8 +33,8 @@ struct conf_field {
         *value; /* default, as it would stand in a recipe: "0.1", "true", "cosine", "[0.1, 1.0]" */
     double min, max;               /* numbers; list elements; string: ignored */
     const char *(*choices)(int i); /* i-th name, NULL after the last */
-    const char *kinds; /* NULL, or the values of the section's `name` for which the key matters:
-                          "supcon simclr" */
+    const char *kinds; /* NULL, or the values of the section's first choice (`name`, `policy`) for
+                          which the key matters: "supcon simclr" */
     const char *unit;  /* NULL, "epochs", "iterations", ... */
     const char *help;  /* one sentence for the manual page and `config default` */
 };
@@ -78,6 +78,9 @@ int conf_get(const struct conf_section *table, const void *settings, const char 
 
 struct conf_origin *conf_origin_new(void);
 void conf_origin_free(struct conf_origin *);
+/* "default", "FILE:LINE" or "--set" for the key "section.key". */
+const char *conf_origin_of(const struct conf_origin *, const struct conf_section *table,
+                           const char *key);
 
 /* The candidate nearest to `word` by edit distance, or NULL if none is near (distance <= 1 +
  * length/3). */

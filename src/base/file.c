@@ -126,7 +126,7 @@ int file_replace(const char *path, const void *data, size_t n, struct err *e)
     snprintf(temp, sizeof temp, "%s.tmp-%ld-XXXXXX", path, (long)getpid());
     int fd = mkostemp(temp, O_CLOEXEC);
     if (fd < 0)
-        return err_errno(e, 0, errno, "cannot create %s", path);
+        return err_errno(e, errno == ENOENT ? EXIT_CANTCREATE : 0, errno, "cannot create %s", path);
     mode_t mask = umask(0);
     umask(mask);
     fchmod(fd, 0666 & ~mask);

@@ -1,1 +1,8 @@
 # Files of tests/unit/.
+noinst_HEADERS += tests/unit/temp.h
+
+# base
+check_PROGRAMS += tests/unit/conf
+tests_unit_conf_SOURCES = tests/unit/conf.c
+tests_unit_conf_LDADD = $(test_libs)
+TESTS += tests/unit/conf

@@ -1,0 +1,179 @@
+/* Settings as text: a recipe that reads back to exactly the same values, and single values. */
+#include "base/conf_impl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VALUE_BYTES = 4200 }; /* a text of 1023 bytes, every one escaped */
+
+/* The shortest decimal that reads back to the same double, marked as a real number. */
+static void float_text(double v, char *out, size_t size)
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(out, size, "%.*g", digits, v);
+        if (strtod(out, NULL) == v)
+            break;
+    }
+    if (!strpbrk(out, ".e") && strlen(out) + 2 < size)
+        strcat(out, ".0");
+}
+
+static void quoted_text(const char *s, char *out, size_t size)
+{
+    size_t n = 0;
+    out[n++] = '"';
+    for (; *s && n + 6 < size; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            out[n++] = '\\';
+        out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c; /* no reader lets those in */
+    }
+    out[n++] = '"';
+    out[n] = '\0';
+}
+
+static void list_text(const double *v, int n, char *out, size_t size)
+{
+    size_t at = (size_t)snprintf(out, size, "[");
+    for (int i = 0; i < n && at + 32 < size; i++) {
+        if (i > 0)
+            at += (size_t)snprintf(out + at, size - at, ", ");
+        float_text(v[i], out + at, size - at);
+        at += strlen(out + at);
+    }
+    snprintf(out + at, size - at, "]");
+}
+
+void conf_value_text(const struct conf_field *f, const void *section, bool quoted, char *out,
+                     size_t size)
+{
+    const char *place = (const char *)section + f->offset;
+    int64_t i;
+    switch (f->type) {
+    case CONF_BOOL:
+        snprintf(out, size, "%s", *(const bool *)place ? "true" : "false");
+        break;
+    case CONF_INT:
+        i = *(const int64_t *)place;
+        snprintf(out, size, "%" PRId64 "%s", i, quoted && i != (int32_t)i ? "L" : "");
+        break;
+    case CONF_FLOAT:
+        float_text(*(const double *)place, out, size);
+        break;
+    case CONF_FLOATS:
+        list_text((const double *)place, *(const int *)((const char *)section + f->count_offset),
+                  out, size);
+        break;
+    default:
+        if (quoted)
+            quoted_text(place, out, size);
+        else
+            snprintf(out, size, "%s", place);
+    }
+}
+
+static void bound_text(const struct conf_field *f, double v, char *out, size_t size)
+{
+    if (f->type == CONF_INT)
+        snprintf(out, size, "%.0f", v);
+    else
+        snprintf(out, size, "%g", v);
+}
+
+void conf_range_text(const struct conf_field *f, char *out, size_t size)
+{
+    bool numeric = f->type == CONF_INT || f->type == CONF_FLOAT || f->type == CONF_FLOATS;
+    char lo[32], hi[32];
+    bound_text(f, f->min, lo, sizeof lo);
+    bound_text(f, f->max, hi, sizeof hi);
+    bool top = isfinite(f->max) && f->max < 0x1p62, bottom = isfinite(f->min);
+    if (!numeric || (!top && !bottom))
+        snprintf(out, size, "%s", "");
+    else if (top && bottom)
+        snprintf(out, size, "%s to %s", lo, hi);
+    else
+        snprintf(out, size, "at %s %s", top ? "most" : "least", top ? hi : lo);
+}
+
+void conf_choices_text(const struct conf_field *f, char *out, size_t size)
+{
+    const char *name;
+    size_t n = 0;
+    out[0] = '\0';
+    for (int i = 0; f->choices && (name = f->choices(i)) && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", name);
+}
+
+static void write_help(FILE *out, const struct conf_field *f, const char *indent)
+{
+    char text[256];
+    fprintf(out, "%s# %s", indent, f->help);
+    conf_range_text(f, text, sizeof text);
+    if (*text)
+        fprintf(out, " %c%s%s%s.", (char)(text[0] == 'a' ? 'A' : text[0]), text + 1,
+                f->unit ? " " : "", f->unit ? f->unit : "");
+    if (f->type == CONF_CHOICE) {
+        conf_choices_text(f, text, sizeof text);
+        fprintf(out, " One of %s.", text);
+    }
+    if (f->kinds)
+        fprintf(out, " For %s.", f->kinds);
+    fputc('\n', out);
+}
+
+struct writer {
+    FILE *out;
+    const struct conf_section *table;
+    const struct conf_origin *origin;
+    bool help;
+};
+
+static void write_field(const struct writer *w, const struct conf_section *s,
+                        const struct conf_field *f, const void *section)
+{
+    const char *indent = *s->name ? "    " : "";
+    char text[VALUE_BYTES], key[128];
+    if (w->help)
+        write_help(w->out, f, indent);
+    conf_value_text(f, section, true, text, sizeof text);
+    fprintf(w->out, "%s%s = %s;", indent, f->name, text);
+    if (w->origin) {
+        conf_key_name(s, f, key, sizeof key);
+        fprintf(w->out, " # %s", conf_origin_of(w->origin, w->table, key));
+    }
+    fputc('\n', w->out);
+}
+
+int conf_write(FILE *out, const struct conf_section *table, const void *settings,
+               const struct conf_origin *origin, bool help, struct err *e)
+{
+    struct writer w = {out, table, origin, help};
+    for (const struct conf_section *s = table; s->name; s++) {
+        if (help && s->help)
+            fprintf(out, "%s# %s\n", s == table ? "" : "\n", s->help);
+        if (*s->name)
+            fprintf(out, "%s: {\n", s->name);
+        for (const struct conf_field *f = s->fields; f->name; f++)
+            write_field(&w, s, f, (const char *)settings + s->offset);
+        if (*s->name)
+            fprintf(out, "};\n");
+    }
+    if (ferror(out))
+        return err_errno(e, EXIT_IO, errno, "cannot write the settings");
+    return 0;
+}
+
+int conf_get(const struct conf_section *table, const void *settings, const char *key, char *out,
+             size_t size)
+{
+    const struct conf_section *s;
+    const struct conf_field *f = conf_find(table, key, &s);
+    snprintf(out, size, "%s", "");
+    if (!f)
+        return -1;
+    conf_value_text(f, (const char *)settings + s->offset, false, out, size);
+    return 0;
+}
