@@ -49,7 +49,7 @@ static int room_for(int fd, const char *path, size_t cap, size_t *room, struct e
 
 static int read_open(int fd, const char *path, size_t cap, char **out, size_t *n, struct err *e)
 {
-    size_t room;
+    size_t room = 0;
     if (room_for(fd, path, cap, &room, e) < 0)
         return -1;
     char *buf = malloc(room + 2);
