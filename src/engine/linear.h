@@ -41,9 +41,11 @@ struct linear_result {
     int64_t step;
     char data[32];
     double top1, top5, loss, lr, valid_top1, sec; /* of the best rate, test split; per cent */
-    int n_train, n_valid, n_test;
-    bool held_out; /* the run has no validation split: a tenth of the training images chose the
-                      rate */
+    int64_t n_train, n_valid, n_test;             /* images */
+    int epochs, batch;
+    char optimizer[32], policy[32];
+    bool held_out; /* the run has no validation split and there are several rates: a tenth of the
+                      training images, by class, chose among them */
     int n_rates;
     struct linear_rate rates[CONF_LIST_MAX];
 };
