@@ -35,7 +35,7 @@ int engine_run(struct engine *, struct err *);
 int watcher_fd(const struct watcher *);              /* readable while events wait (eventfd) */
 bool watcher_next(struct watcher *, struct event *); /* false: none waits */
 
-/* Thread-safe, never blocks; returns the ticket, 0 when the queue is full. */
+/* Thread-safe, never blocks; returns the ticket, 0 when the queue is full or the run has ended. */
 uint32_t engine_post(struct engine *, const struct command *);
 
 /* Waits for the thread; returns the exit code of the run (0, EXIT_AGAIN, EXIT_DIVERGED, ...),

@@ -19,6 +19,11 @@ void meter_break(struct meter *m)
     m->last_usec = 0;
 }
 
+void meter_reset(struct meter *m)
+{
+    memset(m, 0, sizeof *m);
+}
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

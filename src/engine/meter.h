@@ -19,6 +19,7 @@ struct meter {
 void meter_step(struct meter *, int64_t now_usec, double step_ms);
 /* What comes until the next step is no part of it. */
 void meter_break(struct meter *);
+void meter_reset(struct meter *); /* steps cost something else from now on */
 /* Milliseconds from step to step, median; NaN before the first. */
 double meter_ms(const struct meter *);
 double meter_rate(const struct meter *, int64_t per_step); /* a second; NaN unknown */

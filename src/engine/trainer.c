@@ -102,6 +102,8 @@ static int build_network(struct trainer *t, const char *checkpoint, struct err *
         return -1;
     if (checkpoint)
         checkpoint_compare(checkpoint, &t->net, t->data.fingerprint);
+    t->state.epoch = t->state.step / t->per_epoch;
+    t->state.position = t->state.step % t->per_epoch;
     t->state.seed = (uint64_t)s->run.seed;
     snprintf(t->state.data, sizeof t->state.data, "%s", t->data.fingerprint);
     t->objective = objective_find(t->state.objective, e);

@@ -4,12 +4,18 @@
 #include "base/ring.h"
 #include "engine/engine.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
 struct watcher {
     struct ring *ring;
+    bool lossy;
+    uint64_t sent; /* engine thread */
+    atomic_uint_least64_t taken;
 };
+
+enum { PATIENCE_USEC = 5000000, NAP_USEC = 500 };
 
 struct watcher *watchers_add(struct watchers *w, bool lossy)
 {
@@ -20,6 +26,7 @@ struct watcher *watchers_add(struct watchers *w, bool lossy)
         free(one);
         return NULL;
     }
+    one->lossy = lossy;
     w->items[w->n++] = one;
     return one;
 }
@@ -33,7 +40,22 @@ void watchers_send(struct watchers *w, struct event *ev)
         ev->usec = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
     }
     for (int i = 0; i < w->n; i++)
-        ring_push(w->items[i]->ring, ev);
+        w->items[i]->sent += ring_push(w->items[i]->ring, ev);
+}
+
+static bool behind(struct watcher *w)
+{
+    uint64_t waiting = w->sent - atomic_load(&w->taken) - ring_dropped(w->ring);
+    return w->lossy && waiting >= WATCH_EVENTS - 1;
+}
+
+void watchers_wait(struct watchers *w)
+{
+    for (int i = 0; i < w->n; i++)
+        while (behind(w->items[i]) && w->patience < PATIENCE_USEC) {
+            nanosleep(&(struct timespec){.tv_nsec = NAP_USEC * 1000L}, NULL);
+            w->patience += NAP_USEC;
+        }
 }
 
 void watchers_close(struct watchers *w)
@@ -58,5 +80,8 @@ int watcher_fd(const struct watcher *w)
 
 bool watcher_next(struct watcher *w, struct event *ev)
 {
-    return ring_pop(w->ring, ev);
+    bool any = ring_pop(w->ring, ev);
+    if (any)
+        atomic_fetch_add(&w->taken, 1);
+    return any;
 }

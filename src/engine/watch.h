@@ -16,13 +16,18 @@ struct watcher;
 struct watchers {
     struct watcher *items[WATCHERS_MAX];
     int n;
-    uint32_t seq; /* of the next event */
+    uint32_t seq;     /* of the next event */
+    int64_t patience; /* microseconds spent in watchers_wait */
 };
 
 /* NULL when there are too many or memory is out. */
 struct watcher *watchers_add(struct watchers *, bool lossy);
 /* Fills in number and time (a replayed event keeps its time) and hands it to everybody. */
 void watchers_send(struct watchers *, struct event *);
+/* Lets lossy watchers catch up, so that a burst of events (history) does not drop its own
+ * beginning; a watcher that has stopped looking delays this by five seconds in all, not for ever.
+ */
+void watchers_wait(struct watchers *);
 /* No more events come, and nobody waits any more. */
 void watchers_close(struct watchers *);
 void watchers_done(struct watchers *);

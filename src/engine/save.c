@@ -1,0 +1,240 @@
+/*
+ * What interrupts training: saving, the validation split, linear evaluations. Each goes back to the
+ * state it came from.
+ */
+#include "engine/engine_impl.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "engine/linear.h"
+#include "engine/validate.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A failed save is tried again after 30 s, then after twice as long each time, up to 10 minutes. */
+static const int64_t RETRY_FIRST_USEC = 30 * 1000000LL, RETRY_MOST_USEC = 600 * 1000000LL;
+/* Progress of an evaluation on cached features comes faster than anybody reads. */
+static const int64_t PROGRESS_USEC = 100000;
+
+static void report_saved(struct engine *e, const struct checkpoint_saved *saved)
+{
+    const struct checkpoint_state *s = &e->trainer.state;
+    struct event ev = {.kind = EV_CHECKPOINT};
+    ev.u.ckpt.step = saved->step;
+    ev.u.ckpt.epoch = epoch_done(e);
+    ev.u.ckpt.epochs = (int32_t)e->settings.train.epochs;
+    ev.u.ckpt.bytes = saved->bytes;
+    ev.u.ckpt.sec = saved->sec;
+    ev.u.ckpt.valid_top1 = s->valid_top1;
+    ev.u.ckpt.best = saved->best;
+    snprintf(ev.u.ckpt.path, sizeof ev.u.ckpt.path, "%s", saved->path);
+    report(e, &ev);
+    for (int i = 0; i < saved->n_pruned; i++) {
+        struct event pruned = {.kind = EV_PRUNED};
+        pruned.u.ckpt.step = saved->pruned[i];
+        report(e, &pruned);
+    }
+}
+
+static int save(struct engine *e, struct checkpoint_saved *saved, struct err *err)
+{
+    struct trainer *t = &e->trainer;
+    struct checkpoint_source source = {.dir = e->run.checkpoints,
+                                       .net = &t->net,
+                                       .settings = &e->settings,
+                                       .tuning = t->tuning,
+                                       .state = &t->state,
+                                       .keep = (int)e->settings.checkpoint.keep};
+    if (source.keep < 1)
+        source.keep = 1;
+    if (metrics_flush(e->metrics, &t->state.metrics_bytes, err) != 0)
+        return -1;
+    return checkpoint_save(&source, saved, err);
+}
+
+static void plan_retry(struct engine *e, const struct err *err)
+{
+    int64_t wait = e->retry_wait ? e->retry_wait * 2 : RETRY_FIRST_USEC;
+    e->retry_wait = wait < RETRY_MOST_USEC ? wait : RETRY_MOST_USEC;
+    e->retry_at = clock_usec() + e->retry_wait;
+    log_error("saving step %lld failed: %s", (long long)e->trainer.state.step, err->msg);
+    report_text(e, EV_SAVE_FAILED, err->msg);
+}
+
+int save_now(struct engine *e, struct err *err)
+{
+    struct checkpoint_saved saved = {0};
+    enum engine_state before = e->state;
+    bool linear = e->linear;
+    if (e->saved_step == e->trainer.state.step)
+        return 0;
+    meter_break(&e->meter);
+    report_state(e, STATE_SAVING, false);
+    int rc = save(e, &saved, err);
+    if (rc == 0) {
+        e->retry_at = e->retry_wait = 0;
+        e->saved_step = saved.step;
+        snprintf(e->saved_path, sizeof e->saved_path, "%s", saved.path);
+        report_saved(e, &saved);
+    } else {
+        plan_retry(e, err);
+    }
+    report_state(e, before, linear);
+    return rc;
+}
+
+bool save_due(const struct engine *e)
+{
+    const struct checkpoint_conf *c = &e->settings.checkpoint;
+    const struct trainer *t = &e->trainer;
+    int64_t step = t->state.step;
+    if (step == e->saved_step || step == 0)
+        return false;
+    if (e->retry_at)
+        return clock_usec() >= e->retry_at;
+    if (c->every_iters > 0 && step % c->every_iters == 0)
+        return true;
+    return c->every_epochs > 0 && step % (c->every_epochs * t->per_epoch) == 0;
+}
+
+static bool stopped(void *ctx)
+{
+    struct engine *e = ctx;
+    control_poll(e, STATE_SAVING);
+    return e->stopping != STOP_NO;
+}
+
+static void report_valid(struct engine *e, const struct validation *v, double sec)
+{
+    const struct checkpoint_state *s = &e->trainer.state;
+    struct event ev = {.kind = EV_VALID};
+    ev.u.valid.giter = s->step;
+    ev.u.valid.epoch = epoch_done(e);
+    ev.u.valid.epochs = (int32_t)e->settings.train.epochs;
+    ev.u.valid.loss = v->loss;
+    ev.u.valid.top1 = v->top1;
+    ev.u.valid.top5 = v->top5;
+    ev.u.valid.sec = sec;
+    ev.u.valid.best = !(v->top1 <= e->best_top1);
+    ev.u.valid.probe = v->probe;
+    if (ev.u.valid.best)
+        e->best_top1 = v->top1;
+    report(e, &ev);
+}
+
+int run_validation(struct engine *e, struct err *err)
+{
+    struct validation v;
+    struct checkpoint_state *s = &e->trainer.state;
+    enum engine_state before = e->state;
+    int64_t start = clock_usec();
+    meter_break(&e->meter);
+    report_state(e, STATE_EVALUATING, false);
+    if (validate(&e->trainer, stopped, e, &v, err) != 0)
+        return -1;
+    if (!v.cancelled) {
+        s->valid_loss = v.loss;
+        s->valid_top1 = v.top1;
+        s->valid_top5 = v.top5;
+        report_valid(e, &v, (double)(clock_usec() - start) / 1e6);
+    }
+    report_state(e, before, false);
+    return 0;
+}
+
+static void report_linear_iter(struct engine *e, const struct linear_progress *p)
+{
+    int64_t now = clock_usec();
+    if (p->phase && p->phase[0]) {
+        if (now - e->eval_sent >= PROGRESS_USEC || !e->announced) {
+            e->eval_sent = now;
+            report_phase(e, p->phase);
+        }
+        return;
+    }
+    report_phase(e, "");
+    bool logged = e->settings.train.log_every > 0 && p->giter % e->settings.train.log_every == 0;
+    if (!logged && now - e->eval_sent < PROGRESS_USEC)
+        return;
+    e->eval_sent = now;
+    struct event ev = {.kind = EV_LINEAR_ITER};
+    ev.u.lin.step = p->step;
+    ev.u.lin.epoch = p->epoch;
+    ev.u.lin.epochs = p->epochs;
+    ev.u.lin.iter = p->iter;
+    ev.u.lin.iters = p->iters;
+    ev.u.lin.giter = p->giter;
+    ev.u.lin.loss = p->loss;
+    ev.u.lin.acc = p->acc;
+    ev.u.lin.n_rates = p->n_rates;
+    ev.u.lin.lr = p->lr;
+    report(e, &ev);
+}
+
+/* Between two batches of the evaluation. */
+static bool watch_linear(void *ctx, const struct linear_progress *p)
+{
+    struct engine *e = ctx;
+    report_linear_iter(e, p);
+    control_poll(e, STATE_EVALUATING);
+    while (e->eval_paused && !e->eval_cancel && e->stopping == STOP_NO) {
+        control_wait(e);
+        control_poll(e, STATE_EVALUATING);
+    }
+    return e->eval_cancel || e->stopping != STOP_NO;
+}
+
+static void report_linear_done(struct engine *e, const struct linear_result *r)
+{
+    struct event ev = {.kind = EV_LINEAR_DONE};
+    ev.u.linres.step = r->step;
+    ev.u.linres.top1 = r->top1;
+    ev.u.linres.top5 = r->top5;
+    ev.u.linres.loss = r->loss;
+    ev.u.linres.lr = r->lr;
+    ev.u.linres.valid_top1 = r->valid_top1;
+    ev.u.linres.sec = r->sec;
+    ev.u.linres.n_rates = r->n_rates;
+    snprintf(ev.u.linres.data, sizeof ev.u.linres.data, "%s", r->data);
+    report(e, &ev);
+}
+
+static int evaluate(struct engine *e, int64_t step, struct linear_result *r, struct err *err)
+{
+    char path[PATH_BYTES];
+    if (checkpoint_path(e->run.checkpoints, step, path, err) != 0)
+        return -1;
+    struct linear_request request = {
+        .checkpoint = path, .settings = &e->settings, .dev = &e->trainer.dev, .store = e->run.dir};
+    return linear_evaluate(&request, watch_linear, e, r, err);
+}
+
+int run_linear(struct engine *e, int64_t step)
+{
+    struct err err = {0};
+    struct linear_result r = {0};
+    enum engine_state before = e->state;
+    meter_break(&e->meter);
+    e->linear = true;
+    e->eval_paused = e->eval_cancel = false;
+    report_state(e, STATE_EVALUATING, true);
+    int rc = evaluate(e, step, &r, &err);
+    report_phase(e, "");
+    e->linear = e->eval_paused = e->eval_cancel = false;
+    if (rc != 0)
+        report_text(e, EV_LINEAR_FAILED, err.msg);
+    else if (r.cancelled)
+        report_text(e, EV_LINEAR_FAILED, "the evaluation was cancelled");
+    else
+        report_linear_done(e, &r);
+    report_state(e, before, false);
+    return rc == 0 ? 0 : err.code;
+}
+
+bool linear_known(const struct engine *e, int64_t step)
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%.900s/linear/step-%08lld.json", e->run.dir, (long long)step);
+    return path_exists(path);
+}

@@ -1,0 +1,254 @@
+/*
+ * The engine thread's work from start to end: prepare, train, save, evaluate, and, for a console,
+ * stay for more. Commands are looked at between steps only.
+ */
+#include "engine/engine_impl.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool on_phase(void *ctx, const char *text)
+{
+    struct engine *e = ctx;
+    report_phase(e, text);
+    control_poll(e, STATE_PREPARING);
+    return e->stopping == STOP_NO;
+}
+
+/* The record of algorithm choices in DIR/run.json; NULL when there is none. */
+static json_t *record_of(const char *dir)
+{
+    char path[PATH_BYTES];
+    json_error_t ignored;
+    if (path_join(path, dir, "run.json", NULL) != 0)
+        return NULL;
+    json_t *run = json_load_file(path, 0, &ignored);
+    json_t *record = json_incref(json_object_get(run, "tuning"));
+    json_decref(run);
+    return record;
+}
+
+/* A recipe that is the config.cfg of a run repeats that run, choices of algorithms included. */
+static json_t *record_of_recipe(const char *recipe)
+{
+    char dir[PATH_BYTES];
+    snprintf(dir, sizeof dir, "%s", recipe);
+    char *slash = strrchr(dir, '/');
+    if (strcmp(slash ? slash + 1 : dir, "config.cfg") != 0)
+        return NULL;
+    if (slash)
+        *slash = '\0';
+    return record_of(slash ? dir : ".");
+}
+
+static int prepare_new(struct engine *e, const struct trainer_watch *w, struct err *err)
+{
+    const struct engine_options *o = &e->options;
+    e->settings = o->settings;
+    json_t *record = record_of_recipe(o->recipe);
+    int rc = trainer_open(&e->trainer, &e->settings, record, w, err);
+    json_decref(record);
+    if (rc != 0 || run_create(&e->run, &e->settings, o->recipe, o->run_dir, err) != 0)
+        return -1;
+    e->has_run = true;
+    e->trainer.settings = e->settings; /* its paths are absolute now */
+    report_run(e);
+    if (run_record_device(&e->run, &e->trainer.dev, err) != 0 ||
+        trainer_ready(&e->trainer, NULL, w, err) != 0 ||
+        run_record(&e->run, "tuning", tuning_json(e->trainer.tuning), err) != 0)
+        return -1;
+    return metrics_open(&e->metrics, e->run.dir, 0, 0, err);
+}
+
+/* The newest checkpoint of the run; *path is "" when the run has not saved yet. */
+static int newest_checkpoint(struct engine *e, char path[PATH_BYTES], struct err *err)
+{
+    checkpoint_clean(e->run.checkpoints);
+    path[0] = '\0';
+    if (checkpoint_latest(e->run.checkpoints, path, err) == 0)
+        return 0;
+    if (err->code != EXIT_NOINPUT)
+        return -1;
+    path[0] = '\0';
+    *err = (struct err){0};
+    log_warn("%s: no checkpoint has been saved yet; starting from the first step", e->run.dir);
+    return 0;
+}
+
+static int prepare_resumed(struct engine *e, const struct trainer_watch *w, struct err *err)
+{
+    char path[PATH_BYTES];
+    struct trainer *t = &e->trainer;
+    if (run_open(&e->run, e->options.resume, &e->settings, err) != 0)
+        return -1;
+    e->has_run = true;
+    report_run(e);
+    if (newest_checkpoint(e, path, err) != 0)
+        return -1;
+    json_t *record = record_of(e->run.dir);
+    int rc = trainer_open(t, &e->settings, record, w, err);
+    json_decref(record);
+    if (rc != 0 || trainer_ready(t, path[0] ? path : NULL, w, err) != 0)
+        return -1;
+    if (path[0]) {
+        e->saved_step = t->state.step;
+        snprintf(e->saved_path, sizeof e->saved_path, "%s", path);
+    }
+    if (metrics_open(&e->metrics, e->run.dir, t->state.step, path[0] ? t->state.metrics_bytes : 0,
+                     err) != 0)
+        return -1;
+    return report_history(e, err);
+}
+
+static int prepare(struct engine *e, struct err *err)
+{
+    struct trainer_watch w = {.phase = on_phase, .ctx = e};
+    report_state(e, STATE_PREPARING, false);
+    if ((e->options.resume[0] ? prepare_resumed : prepare_new)(e, &w, err) != 0)
+        return -1;
+    e->ready = true;
+    report_phase(e, "");
+    report_setup(e);
+    return 0;
+}
+
+/* The weights are those before the step. */
+static void non_finite(struct engine *e, const struct step_stats *s)
+{
+    const char *what = isfinite(s->loss) ? "gradient" : "loss";
+    err_set(&e->err, EXIT_DIVERGED,
+            "the %s is not finite at iteration %lld; nothing of it entered the weights. A lower "
+            "optimizer.lr or longer schedule.warmup_epochs may help",
+            what, (long long)s->step);
+    if (e->options.pause_on_nonfinite) {
+        log_error("%s; training is paused", e->err.msg);
+        e->err = (struct err){0};
+        meter_break(&e->meter);
+        report_state(e, STATE_PAUSED, false);
+        return;
+    }
+    log_error("%s", e->err.msg);
+    e->stopping = STOP_SAVE;
+    e->stop_code = EXIT_DIVERGED;
+}
+
+static int iterate(struct engine *e, struct err *err)
+{
+    struct step_stats s;
+    struct err reported;
+    if (trainer_step(&e->trainer, &s, err) != 0)
+        return -1;
+    meter_step(&e->meter, clock_usec(), s.step_ms);
+    report_iter(e, &s);
+    if (!s.finite) {
+        non_finite(e, &s);
+        return 0;
+    }
+    if (trainer_wants_validation(&e->trainer) && run_validation(e, err) != 0)
+        return -1;
+    if (save_due(e))
+        save_now(e, &reported);
+    return 0;
+}
+
+static int train(struct engine *e, struct err *err)
+{
+    report_state(e, STATE_RUNNING, false);
+    if (trainer_wants_validation(&e->trainer) && run_validation(e, err) != 0)
+        return -1;
+    for (;;) {
+        control_boundary(e);
+        if (e->stopping != STOP_NO)
+            return 0;
+        if (e->state == STATE_PAUSED)
+            control_wait(e);
+        else if (trainer_finished(&e->trainer))
+            return 0;
+        else if (iterate(e, err) != 0)
+            return -1;
+    }
+}
+
+/* A console stays until it is told to stop. */
+static void stay(struct engine *e)
+{
+    report_state(e, STATE_STOPPED, false);
+    control_boundary(e);
+    while (e->options.stay && e->stopping == STOP_NO) {
+        control_wait(e);
+        control_boundary(e);
+    }
+}
+
+/* After training: its last state is saved whatever the recipe says. */
+static int finish(struct engine *e, struct err *err)
+{
+    struct err unsaved = {0};
+    bool natural = e->stopping == STOP_NO;
+    int rc = e->stopping == STOP_ABANDON ? 0 : save_now(e, &unsaved);
+    if (natural && rc == 0 && e->settings.linear.at_end && !linear_known(e, e->trainer.state.step))
+        e->exit_code = run_linear(e, e->trainer.state.step);
+    if (e->stopping == STOP_NO)
+        stay(e);
+    if (rc != 0 && e->stopping == STOP_SAVE) {
+        unsaved = (struct err){0};
+        rc = save_now(e, &unsaved);
+    }
+    if (rc == 0 || e->stopping == STOP_ABANDON)
+        return 0;
+    *err = unsaved;
+    return err_prefix(err, "the last step could not be saved");
+}
+
+/* Bad data or a full disk leaves the weights sound: what has been learned is saved. */
+static bool worth_saving(const struct engine *e, const struct err *err)
+{
+    return e->ready &&
+           (err->code == EXIT_DATA || err->code == EXIT_NOINPUT || err->code == EXIT_IO);
+}
+
+static void fail(struct engine *e, const struct err *why)
+{
+    struct err reported;
+    e->err = *why;
+    e->exit_code = why->code ? why->code : EXIT_SOFTWARE;
+    log_error("%s", why->msg);
+    report_phase(e, "");
+    if (worth_saving(e, why))
+        save_now(e, &reported);
+    report_state(e, STATE_FAILED, false);
+}
+
+static void close_all(struct engine *e)
+{
+    metrics_close(e->metrics);
+    e->metrics = NULL;
+    trainer_close(&e->trainer);
+    if (e->has_run)
+        run_close(&e->run);
+}
+
+void session_run(struct engine *e)
+{
+    struct err err = {0};
+    int rc = prepare(e, &err);
+    if (rc == 0)
+        rc = train(e, &err);
+    if (rc == 0)
+        rc = finish(e, &err);
+    if (rc != 0 && e->stopping != STOP_NO && err.code == EXIT_AGAIN)
+        rc = 0; /* stopped while preparing, as asked */
+    if (rc != 0)
+        fail(e, &err);
+    else if (e->stopping != STOP_NO && e->stop_code != 0)
+        e->exit_code = e->stop_code;
+    if (rc == 0 && e->state != STATE_STOPPED)
+        report_state(e, STATE_STOPPED, false);
+    control_refuse_rest(e);
+    report_done(e);
+    close_all(e);
+}
