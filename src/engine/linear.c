@@ -349,8 +349,8 @@ int linear_evaluate(const struct linear_request *q, linear_watch *watch, void *c
     int64_t bytes, start = clock_usec();
     struct work w = {.q = q, .s = q->settings, .watch = watch, .ctx = ctx, .r = r};
     *r = (struct linear_result){0};
-    if (checkpoint_digest(q->checkpoint, &crc, &bytes, e) < 0 ||
-        checkpoint_read(q->checkpoint, &state, NULL, NULL, e) < 0)
+    if (checkpoint_read(q->checkpoint, &state, NULL, NULL, e) < 0 ||
+        checkpoint_digest(q->checkpoint, &crc, &bytes, e) < 0)
         return -1;
     r->step = state.step;
     int rc = evaluate(&w, e);

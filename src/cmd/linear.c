@@ -1,0 +1,191 @@
+/*
+ * supcon linear: linear evaluation of a checkpoint without a run going on. The settings come from
+ * the checkpoint itself, so that its folder alone is enough.
+ */
+#include "backend/backend.h"
+#include "backend/tuning.h"
+#include "base/file.h"
+#include "cmd/cmd.h"
+#include "engine/checkpoint.h"
+#include "engine/linear.h"
+#include "engine/run.h"
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The newest checkpoint of a run that can be read. Nothing is renamed: the run may be going on. */
+static int newest_of(const char *run, char path[PATH_BYTES], struct err *e)
+{
+    char dir[PATH_BYTES];
+    int64_t *steps;
+    int n;
+    if (path_join(dir, run, "checkpoints", e) < 0 || checkpoint_list(dir, &steps, &n, e) < 0)
+        return -1;
+    err_set(e, EXIT_NOINPUT, "the run %s has no checkpoint yet", run);
+    int r = -1;
+    for (int i = n - 1; i >= 0 && r < 0; i--) {
+        struct checkpoint_state state;
+        if (checkpoint_path(dir, steps[i], path, e) == 0)
+            r = checkpoint_read(path, &state, NULL, NULL, e);
+    }
+    free(steps);
+    return r;
+}
+
+/* The checkpoint's folder without links, so that the run above it is found from anywhere. */
+static int find_checkpoint(const char *word, char path[PATH_BYTES], struct err *e)
+{
+    char real[PATH_MAX], chosen[PATH_BYTES];
+    if (run_is(word)) {
+        if (newest_of(word, chosen, e) < 0)
+            return -1;
+        word = chosen;
+    }
+    if (!realpath(word, real))
+        return err_errno(e, EXIT_NOINPUT, errno, "cannot open the checkpoint %s", word);
+    if (strlen(real) >= PATH_BYTES)
+        return err_set(e, EXIT_NOINPUT, "path too long: %s", real);
+    snprintf(path, PATH_BYTES, "%s", real);
+    return 0;
+}
+
+/* RUN of RUN/checkpoints/step-N; false if the checkpoint lies elsewhere. */
+static bool find_run(const char *checkpoint, char run[PATH_BYTES])
+{
+    snprintf(run, PATH_BYTES, "%s", checkpoint);
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(run, '/');
+        if (!slash || slash == run)
+            return false;
+        *slash = '\0';
+    }
+    return run_is(run);
+}
+
+static int change_settings(const struct cmd_args *args, struct settings *s, struct err *e)
+{
+    const char *sets[64];
+    int n = cmd_values(args, "set", sets, 64), r = 0;
+    struct conf_origin *origin = conf_origin_new();
+    if (!origin)
+        return err_set(e, EXIT_OS, "out of memory");
+    for (int i = 0; i < n && r == 0; i++)
+        r = conf_set(settings_table, s, sets[i], origin, e);
+    conf_origin_free(origin);
+    if (r < 0)
+        return -1;
+    const char *device = cmd_value(args, "device");
+    if (device)
+        snprintf(s->run.device, sizeof s->run.device, "%s", device);
+    return settings_check(s, e);
+}
+
+static bool show(void *ctx, const struct linear_progress *p)
+{
+    const struct settings *s = ctx;
+    int64_t every = s->train.log_every > 0 ? s->train.log_every : 1;
+    if (p->phase[0] || p->giter % every != 0)
+        return false;
+    printf("[Linear: %08lld][Epoch: %d/%d][Iters: %d/%d=>%lld] >> Loss : %.4f, Acc: %.3f\n",
+           (long long)p->step, p->epoch, p->epochs, p->iter, p->iters, (long long)p->giter, p->loss,
+           p->acc);
+    fflush(stdout);
+    return false;
+}
+
+static void print_rates(const struct linear_result *r)
+{
+    for (int i = 0; i < r->n_rates; i++) {
+        const struct linear_rate *a = &r->rates[i];
+        printf("[Linear: %08lld][Rate: %g] >> ", (long long)r->step, a->lr);
+        if (a->diverged)
+            printf("diverged\n");
+        else
+            printf("Loss : %.4f, Top1: %.3f, Top5: %.3f, Valid: %.3f\n", a->test_loss, a->test_top1,
+                   a->test_top5, a->valid_top1);
+    }
+}
+
+static int print_result(const struct cmd_args *args, const struct linear_result *r, struct err *e)
+{
+    print_rates(r);
+    printf("[Linear: %08lld][Test] >> Loss : %.4f, Top1: %.3f, Top5: %.3f, Rate: %g, Sec: %.1f\n",
+           (long long)r->step, r->loss, r->top1, r->top5, r->lr, r->sec);
+    char *line = cmd_has(args, "json") ? linear_json(r) : NULL;
+    if (line)
+        printf("%s\n", line);
+    free(line);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return err_errno(e, EXIT_IO, errno, "cannot write to standard output");
+    return 0;
+}
+
+static int evaluate(const struct cmd_args *args, const char *checkpoint, const struct settings *s,
+                    struct device *dev, struct err *e)
+{
+    char run[PATH_BYTES];
+    struct linear_result result;
+    struct linear_request q = {.checkpoint = checkpoint,
+                               .settings = s,
+                               .dev = dev,
+                               .store = find_run(checkpoint, run) ? run : NULL};
+    if (linear_evaluate(&q, show, (void *)s, &result, e) < 0)
+        return -1;
+    return print_result(args, &result, e);
+}
+
+static int evaluate_on_device(const struct cmd_args *args, const char *checkpoint,
+                              struct settings *s, struct tuning *tuning, struct err *e)
+{
+    struct checkpoint_state state;
+    struct device dev = {0};
+    tuning_load_cache(tuning);
+    if (checkpoint_read(checkpoint, &state, s, tuning, e) < 0 || change_settings(args, s, e) < 0)
+        return -1;
+    struct device_options options = {
+        .threads = (int)s->run.threads, .deterministic = s->run.deterministic, .tuning = tuning};
+    if (device_open(&dev, s->run.device, &options, e) < 0)
+        return -1;
+    int r = evaluate(args, checkpoint, s, &dev, e);
+    device_close(&dev);
+    if (r == 0 && tuning_dirty(tuning))
+        tuning_save_cache(tuning);
+    return r;
+}
+
+static int run(const struct cmd_args *args, struct err *e)
+{
+    char checkpoint[PATH_BYTES];
+    if (find_checkpoint(args->words[0], checkpoint, e) < 0)
+        return -1;
+    struct settings *s = calloc(1, sizeof *s);
+    struct tuning *tuning = tuning_new();
+    int r = s && tuning ? evaluate_on_device(args, checkpoint, s, tuning, e)
+                        : err_set(e, EXIT_OS, "out of memory");
+    tuning_free(tuning);
+    free(s);
+    return r;
+}
+
+static const struct cmd_option options[] = {
+    {"set", 's', "SECTION.KEY=VALUE", "change a setting, as linear.lr=[0.1, 1.0]", true},
+    {"device", 'd', "DEVICE", "auto, cpu, cuda, or cuda:N", false},
+    {"json", 'j', NULL, "print the result as JSON in the last line", false},
+    {0}};
+
+const struct cmd_class cmd_linear = {
+    .name = "linear",
+    .operands = "CHECKPOINT",
+    .help = "linear evaluation of a checkpoint\n\n"
+            "Trains a linear classifier on the features of the frozen encoder and reports its "
+            "accuracy on the test images. CHECKPOINT is the folder of a checkpoint, or of a run, "
+            "whose newest one is taken. All rates of the key linear.lr are trained side by side; "
+            "the one that is best on the validation images is reported. The result is kept in the "
+            "run, in linear/step-NNNNNNNN.json; the checkpoint is only read.",
+    .min_words = 1,
+    .max_words = 1,
+    .options = options,
+    .run = run};
