@@ -9,28 +9,28 @@
 
 /* Keys are Unicode code points; control keys 1..26; what has no code point stands above them. */
 enum key {
-    KEY_NONE = 0,
-    KEY_TAB = 9,
-    KEY_ENTER_ = 13,
-    KEY_ESC = 27,
-    KEY_BASE = 0x110000,
-    KEY_UP_,
-    KEY_DOWN_,
-    KEY_LEFT_,
-    KEY_RIGHT_,
-    KEY_PGUP,
-    KEY_PGDN,
-    KEY_HOME_,
-    KEY_END_,
-    KEY_BACKTAB,
-    KEY_FN /* KEY_FN + n: function key n */
+    K_NONE = 0,
+    K_TAB = 9,
+    K_ENTER = 13,
+    K_ESC = 27,
+    K_BASE = 0x110000,
+    K_UP,
+    K_DOWN,
+    K_LEFT,
+    K_RIGHT,
+    K_PGUP,
+    K_PGDN,
+    K_HOME,
+    K_END,
+    K_BACKTAB,
+    K_FN /* K_FN + n: function key n */
 };
-#define KEY_CTRL(c) ((c)&31)
+#define K_CTRL(c) ((c)&31)
 
 struct console;
 
 struct key_binding {
-    int key, alias;   /* alias: a second key, or KEY_NONE */
+    int key, alias;   /* alias: a second key, or K_NONE */
     const char *name; /* as shown: "p", "Ctrl-L"; both keys: "p F3" */
     const char *hint; /* word in the key line, NULL: not listed there */
     const char *help; /* what it does, for help and manual */

@@ -1,0 +1,65 @@
+/*
+ * What is known of the run, from its events alone. Panes, dialogs and the status line read it; only
+ * model_event changes it (and the two notes of what was asked for and not yet answered).
+ */
+#ifndef SUPCON_TUI_MODEL_H
+#define SUPCON_TUI_MODEL_H
+
+#include "engine/command.h"
+#include "engine/event.h"
+#include <math.h>
+
+enum { MODEL_CHECKPOINTS = 256 };
+
+struct checkpoint_row {
+    int64_t step, usec, bytes;
+    double valid_top1;          /* per cent, NaN unknown */
+    double linear1, linear5;    /* per cent, NaN: not evaluated */
+    bool best, pruned;
+    char path[120];
+};
+
+struct model {
+    char run[64], dir[120];
+    char phase[200]; /* being prepared; "" when done */
+    int64_t phase_usec;
+    int state; /* enum engine_state */
+    int64_t state_usec, first_usec, now_usec;
+    bool started;  /* iterations have been seen */
+    bool trained;  /* training has come to its end; the engine waits for commands */
+    bool finished; /* the engine has ended */
+
+    struct event iter;  /* last EV_ITER */
+    struct event valid; /* last EV_VALID, kind 0 if none */
+    struct event done;
+    struct event linear; /* last EV_LINEAR_ITER of the running evaluation; kind 0: none runs */
+    char objective[24];
+    int64_t n_nonfinite, nonfinite_at;
+    int collapsed; /* iterations in a row at the plateau */
+
+    struct checkpoint_row ckpt[MODEL_CHECKPOINTS]; /* ascending steps */
+    int n_ckpt;
+    int64_t saved_usec, saved_step; /* -1: nothing saved yet */
+    bool save_failed;               /* the last attempt failed */
+
+    int asked;      /* enum command_kind that waits for its answer, -1: none */
+    bool stopping;
+    int n_warnings, n_errors;
+};
+
+void model_init(struct model *);
+void model_event(struct model *, const struct event *);
+
+/* Iterations that would be lost if the run ended now. */
+int64_t model_unsaved(const struct model *);
+/* Evaluated or not, by step; NULL if unknown. */
+struct checkpoint_row *model_checkpoint(struct model *, int64_t step);
+/* Word and glyph index (enum engine_state) for the state as the person should see it: what was asked
+ * for counts ("PAUSING"). */
+const char *model_state_word(const struct model *, int *glyph);
+/* At the collapsed plateau for 50 iterations. */
+bool model_is_collapsed(const struct model *);
+/* Share of the run that is done, 0..1, NaN unknown. */
+double model_progress(const struct model *);
+
+#endif
