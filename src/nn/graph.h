@@ -31,6 +31,7 @@ struct value {
     int param;          /* index into graph->params, -1: not a parameter */
     bool input, output; /* output: kept to the end of the forward pass, readable by name */
     bool detached;      /* no gradient flows from consumers of this value to its producer */
+    int alias;          /* detached: the value whose numbers these are; else -1 */
 };
 
 struct node {
@@ -80,6 +81,14 @@ int graph_contrastive(struct graph *, const char *name, int z, int labels,
 
 void graph_output(struct graph *, const char *name, int value);
 int graph_finish(struct graph *, struct err *); /* 0, or -1 with the first failure */
+
+struct graph *graph_copy(const struct graph *);  /* NULL: out of memory */
+int graph_root(const struct graph *, int value); /* the value itself, or what it is an alias of */
+bool param_trainable(const struct param_spec *); /* false: running statistics */
+int64_t param_count(const struct param_spec *);  /* elements */
+int64_t node_params(const struct graph *, const struct node *); /* trainable elements */
+/* Floating-point operations of the forward pass; convolutions and linears, else 0. */
+int64_t node_flops(const struct graph *, const struct node *);
 
 /* One line per node: name, op, shapes, parameters; and totals. */
 void graph_print(const struct graph *, FILE *);

@@ -42,7 +42,18 @@ enum op {
     OP_N
 };
 
+struct op_attr;
+
 const char *op_name(enum op); /* "conv", "batchnorm", ... */
+bool op_is_loss(enum op);     /* its output is a statistics tensor [STAT_N] */
+
+/*
+ * What backward() may read besides dout and saved: bit i for in[i], bit OP_MAX_IN for out. Memory
+ * of everything else is given to others between the two passes. Parameters are always there.
+ *   conv, batchnorm, maxpool: x;  linear: x;  l2norm: x and z;  losses: all inputs
+ *   and, where attr.relu is set, and for relu and maxpool: out
+ */
+unsigned op_backward_reads(enum op, const struct op_attr *);
 
 /* What a loss node leaves in its output, an f32 tensor [STAT_N]. */
 enum loss_stat {
@@ -88,7 +99,8 @@ struct call {
                                       the kernel says `inplace_backward` */
     struct tensor *dout;           /* gradient of out; NULL for losses, whose gradient is 1 */
 
-    size_t saved_bytes; /* prepare(): kept from forward to backward (statistics, masks, indices) */
+    size_t saved_bytes; /* prepare(): kept from forward to backward (statistics, masks, indices),
+                           and to commit() where attr.training is set */
     size_t workspace_bytes; /* prepare(): scratch, shared by all calls of a plan */
     void *saved, *workspace;
 

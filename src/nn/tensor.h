@@ -28,4 +28,8 @@ size_t dtype_size(enum dtype);               /* bytes per element */
 const char *dtype_name(enum dtype);          /* "f32", "bf16", "i32", "u8", "i64", "f64" */
 int64_t tensor_count(const struct tensor *); /* logical elements */
 
+enum { SHAPE_TEXT = 96 };
+/* "[64,3,32,32]" in `out`, which is returned. */
+const char *shape_text(char out[SHAPE_TEXT], int ndim, const int64_t *dim);
+
 #endif

@@ -1,0 +1,252 @@
+/*
+ * From graph to plan: fuse, schedule, describe every tensor, let the kernels prepare, place
+ * everything in memory, and tell the kernels the final addresses.
+ */
+#include "nn/plan_impl.h"
+#include "nn/fuse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct kernel *plan_kernel(const struct plan *p, int node)
+{
+    return p->dev->class->kernels[p->graph->nodes[node].op];
+}
+
+static int store_tensor(struct plan *p, int buffer, bool grad, struct err *e)
+{
+    const struct value *v = &p->graph->values[p->schedule->buffers[buffer].value];
+    const struct param *item = params_find(p->params, v->name);
+    if (!item || !item->value.data)
+        return err_set(e, EXIT_SOFTWARE, "parameter %s is not in the store", v->name);
+    if (item->spec.ndim != v->ndim || memcmp(item->spec.dim, v->dim, sizeof v->dim)) {
+        char a[SHAPE_TEXT], b[SHAPE_TEXT];
+        return err_set(e, EXIT_SOFTWARE, "parameter %s has shape %s in the store, %s in the graph",
+                       v->name, shape_text(a, item->spec.ndim, item->spec.dim),
+                       shape_text(b, v->ndim, v->dim));
+    }
+    p->tensors[buffer] = grad ? item->grad : item->value;
+    return 0;
+}
+
+/* A part of a parameter's gradient is shaped as in the store; it is added there. */
+static int part_tensor(struct plan *p, int buffer, struct err *e)
+{
+    if (store_tensor(p, buffer, true, e) < 0)
+        return -1;
+    p->tensors[buffer].data = NULL;
+    return 0;
+}
+
+static void value_tensor(struct plan *p, int buffer, const struct value *v)
+{
+    struct tensor *t = &p->tensors[buffer];
+    *t = (struct tensor){.dtype = v->dtype, .ndim = v->ndim};
+    snprintf(t->name, sizeof t->name, "%s%.60s",
+             p->schedule->buffers[buffer].kind == BUFFER_GRAD ? "d " : "", v->name);
+    memcpy(t->dim, v->dim, sizeof t->dim);
+    p->dev->class->layout(p->dev, t);
+}
+
+static int describe(struct plan *p, int buffer, struct err *e)
+{
+    const struct buffer *b = &p->schedule->buffers[buffer];
+    const struct value *v = b->value >= 0 ? &p->graph->values[b->value] : NULL;
+    switch (b->kind) {
+    case BUFFER_PARAM:
+        return store_tensor(p, buffer, false, e);
+    case BUFFER_PARAM_GRAD:
+        return store_tensor(p, buffer, true, e);
+    case BUFFER_VALUE:
+    case BUFFER_GRAD:
+        if (v->param >= 0)
+            return part_tensor(p, buffer, e);
+        value_tensor(p, buffer, v);
+        return 0;
+    case BUFFER_NONE:
+    case BUFFER_SAVED:
+        break;
+    }
+    return 0;
+}
+
+static struct tensor *tensor_of(struct plan *p, int buffer)
+{
+    return buffer < 0 ? NULL : &p->tensors[buffer];
+}
+
+static void connect(struct plan *p, int node)
+{
+    const struct node *n = &p->graph->nodes[node];
+    const struct schedule_node *at = &p->schedule->nodes[node];
+    struct call *c = &p->calls[node];
+    *c = (struct call){.op = n->op,
+                       .attr = n->attr,
+                       .want_backward = at->backward,
+                       .n_in = n->n_in,
+                       .out = tensor_of(p, at->out),
+                       .dout = tensor_of(p, at->dout)};
+    snprintf(c->name, sizeof c->name, "%s", n->name);
+    for (int i = 0; i < n->n_in; i++) {
+        c->in[i] = tensor_of(p, at->in[i]);
+        c->din[i] = tensor_of(p, at->din[i]);
+    }
+}
+
+static int prepare(struct plan *p, int node, struct err *e)
+{
+    struct call *c = &p->calls[node];
+    const struct kernel *k = plan_kernel(p, node);
+    connect(p, node);
+    if (!k)
+        return err_set(e, EXIT_UNAVAILABLE, "%s: %s has no kernel for the op %s", c->name,
+                       p->dev->class->name, op_name(c->op));
+    p->n_prepared = node + 1;
+    return k->prepare(p->dev, c, e);
+}
+
+static void set_extents(struct plan *p)
+{
+    struct schedule *s = p->schedule;
+    size_t workspace = 0;
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        if (p->calls[i].workspace_bytes > workspace)
+            workspace = p->calls[i].workspace_bytes;
+    for (int i = 0; i < s->n_buffers; i++) {
+        const struct buffer *b = &s->buffers[i];
+        size_t bytes = b->kind == BUFFER_SAVED ? p->calls[b->node].saved_bytes
+                       : b->kind == BUFFER_VALUE || b->kind == BUFFER_GRAD ? p->tensors[i].bytes
+                                                                           : 0;
+        p->extents[i] = (struct extent){.bytes = bytes, .first = b->first, .last = b->last};
+    }
+    p->extents[s->n_buffers] = (struct extent){.bytes = workspace, .last = s->n_steps};
+}
+
+static bool planning_is_off(void)
+{
+    const char *word = getenv("MEMPLAN");
+    return word && !strcmp(word, "off");
+}
+
+static int allocate_separately(struct plan *p, int n, struct err *e)
+{
+    p->separate = calloc((size_t)n, sizeof *p->separate);
+    if (!p->separate)
+        return err_set(e, EXIT_OS, "out of memory for a plan");
+    for (int i = 0; i < n; i++) {
+        size_t bytes = p->extents[i].bytes;
+        p->arena_bytes += bytes;
+        if (bytes && p->dev->class->alloc(p->dev, bytes, &p->separate[i], e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int allocate(struct plan *p, struct err *e)
+{
+    int n = p->schedule->n_buffers + 1, a, b;
+    bool ok;
+    p->floor_bytes = memplan_floor(p->extents, n);
+    if (planning_is_off())
+        return allocate_separately(p, n, e);
+    p->arena_bytes = memplan_place(p->extents, n, &ok);
+    if (!ok)
+        return err_set(e, EXIT_OS, "out of memory for a plan");
+    if (!memplan_check(p->extents, n, p->arena_bytes, &a, &b))
+        return err_set(e, EXIT_SOFTWARE, "the memory plan lets buffers %d and %d overlap", a, b);
+    if (p->arena_bytes && p->dev->class->alloc(p->dev, p->arena_bytes, &p->arena, e) < 0)
+        return err_prefix(e, "activations, gradients and workspace of %.1f MiB",
+                          (double)p->arena_bytes / 1048576);
+    return 0;
+}
+
+static void *address(const struct plan *p, int extent)
+{
+    if (!p->extents[extent].bytes)
+        return NULL;
+    return p->separate ? p->separate[extent] : (char *)p->arena + p->extents[extent].offset;
+}
+
+static int bind(struct plan *p, struct err *e)
+{
+    const struct schedule *s = p->schedule;
+    for (int i = 0; i < s->n_buffers; i++)
+        if (s->buffers[i].kind == BUFFER_VALUE || s->buffers[i].kind == BUFFER_GRAD)
+            p->tensors[i].data = address(p, i);
+    for (int i = 0; i < p->graph->n_nodes; i++) {
+        struct call *c = &p->calls[i];
+        c->saved = address(p, s->nodes[i].saved);
+        c->workspace = address(p, s->n_buffers);
+        const struct kernel *k = plan_kernel(p, i);
+        if (k->bind && k->bind(p->dev, c, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compile(struct plan *p, const struct graph *g, struct err *e)
+{
+    p->graph = graph_copy(g);
+    if (p->graph)
+        graph_fuse(p->graph, p->dev);
+    p->schedule = p->graph ? schedule_new(p->graph) : NULL;
+    if (!p->schedule)
+        return err_set(e, EXIT_OS, "out of memory for a plan");
+    size_t buffers = (size_t)p->schedule->n_buffers + 1;
+    p->calls = calloc((size_t)p->graph->n_nodes + 1, sizeof *p->calls);
+    p->tensors = calloc(buffers, sizeof *p->tensors);
+    p->extents = calloc(buffers, sizeof *p->extents);
+    if (!p->calls || !p->tensors || !p->extents)
+        return err_set(e, EXIT_OS, "out of memory for a plan");
+    for (int i = 0; i < p->schedule->n_buffers; i++)
+        if (describe(p, i, e) < 0)
+            return -1;
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        if (prepare(p, i, e) < 0)
+            return -1;
+    set_extents(p);
+    return allocate(p, e) < 0 ? -1 : bind(p, e);
+}
+
+struct plan *plan_compile(struct device *dev, const struct graph *g, struct params *params,
+                          struct err *e)
+{
+    struct plan *p = calloc(1, sizeof *p);
+    if (!p) {
+        err_set(e, EXIT_OS, "out of memory for a plan");
+        return NULL;
+    }
+    p->dev = dev;
+    p->params = params;
+    if (compile(p, g, e) == 0)
+        return p;
+    plan_free(p);
+    return NULL;
+}
+
+static void free_separate(struct plan *p)
+{
+    for (int i = 0; p->separate && i <= p->schedule->n_buffers; i++)
+        if (p->separate[i])
+            p->dev->class->free(p->dev, p->separate[i], p->extents[i].bytes);
+    free(p->separate);
+}
+
+void plan_free(struct plan *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < p->n_prepared; i++)
+        if (plan_kernel(p, i)->done)
+            plan_kernel(p, i)->done(p->dev, &p->calls[i]);
+    free_separate(p);
+    if (p->arena)
+        p->dev->class->free(p->dev, p->arena, p->arena_bytes);
+    free(p->step_ms);
+    free(p->extents);
+    free(p->tensors);
+    free(p->calls);
+    schedule_free(p->schedule);
+    graph_free(p->graph);
+    free(p);
+}

@@ -1,0 +1,30 @@
+/* The inside of a plan, for the files plan*.c. */
+#ifndef SUPCON_NN_PLAN_IMPL_H
+#define SUPCON_NN_PLAN_IMPL_H
+
+#include "nn/memplan.h"
+#include "nn/plan.h"
+#include "nn/schedule.h"
+
+struct plan {
+    struct device *dev;
+    struct params *params;
+    struct graph *graph; /* own copy, fused */
+    struct schedule *schedule;
+
+    struct call *calls;     /* one per node */
+    int n_prepared;         /* calls whose kernel has seen them */
+    struct tensor *tensors; /* one per buffer of the schedule */
+    struct extent *extents; /* one per buffer, and the workspace last; offsets within the arena */
+    double *step_ms;        /* per step, of plan_profile; NULL before */
+
+    size_t arena_bytes, floor_bytes;
+    void *arena;
+    void **separate; /* MEMPLAN=off: memory of each extent instead of an arena */
+};
+
+const struct kernel *plan_kernel(const struct plan *, int node);
+/* One step, as the schedule has it. */
+int plan_step(struct plan *, const struct schedule_step *, struct err *);
+
+#endif

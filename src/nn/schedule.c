@@ -1,0 +1,244 @@
+/*
+ * The schedule; see schedule.h. Built in three passes: buffers and steps of the forward pass, the
+ * backward pass in reverse order, then the lifetimes that hang on the end of the step (inputs,
+ * outputs, and what commit() reads).
+ */
+#include "nn/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct builder {
+    const struct graph *g;
+    struct schedule *s;
+    bool *wanted; /* by value: a gradient has somewhere to go */
+    int *grad;    /* by value: the buffer that holds its gradient so far, -1: none yet */
+    bool *shared; /* by buffer: the gradient of more than one value, so it must not be added to */
+};
+
+static int add_buffer(struct builder *b, enum buffer_kind kind, int value)
+{
+    struct schedule *s = b->s;
+    s->buffers[s->n_buffers] = (struct buffer){
+        .kind = kind, .value = value, .node = -1, .first = s->n_steps, .last = s->n_steps};
+    return s->n_buffers++;
+}
+
+static void touch(struct builder *b, int buffer)
+{
+    if (buffer >= 0)
+        b->s->buffers[buffer].last = b->s->n_steps;
+}
+
+static void push(struct builder *b, struct schedule_step step)
+{
+    b->s->steps[b->s->n_steps++] = step;
+}
+
+/* Buffer i is value i's, except for aliases, which use their root's. */
+static void add_values(struct builder *b)
+{
+    for (int i = 0; i < b->g->n_values; i++) {
+        const struct value *v = &b->g->values[i];
+        bool none = v->alias >= 0 || (v->node < 0 && !v->input);
+        add_buffer(b, v->param >= 0 ? BUFFER_PARAM : none ? BUFFER_NONE : BUFFER_VALUE, i);
+        b->grad[i] = -1;
+    }
+}
+
+static void want(struct builder *b, int n)
+{
+    const struct graph *g = b->g;
+    const struct node *node = &g->nodes[n];
+    for (int i = 0; i < node->n_in; i++) {
+        const struct value *v = &g->values[node->in[i]];
+        bool trains = v->param >= 0 && param_trainable(&g->params[v->param]);
+        b->wanted[node->in[i]] |= trains && g->training;
+        b->wanted[node->out] |= b->wanted[node->in[i]] && !v->detached;
+    }
+}
+
+static void forward(struct builder *b)
+{
+    for (int n = 0; n < b->g->n_nodes; n++) {
+        const struct node *node = &b->g->nodes[n];
+        struct schedule_node *at = &b->s->nodes[n];
+        memset(at, -1, sizeof *at);
+        at->backward = false;
+        for (int i = 0; i < node->n_in; i++)
+            touch(b, at->in[i] = graph_root(b->g, node->in[i]));
+        at->out = node->out;
+        b->s->buffers[at->out].first = b->s->n_steps;
+        touch(b, at->out);
+        at->saved = add_buffer(b, BUFFER_SAVED, -1);
+        b->s->buffers[at->saved].node = n;
+        want(b, n);
+        push(b, (struct schedule_step){.pass = PASS_FORWARD, .node = n});
+    }
+    b->s->n_forward = b->s->n_steps;
+}
+
+/* Does input i of the node receive a gradient? */
+static bool receives(const struct builder *b, const struct node *node, int i)
+{
+    int u = node->in[i];
+    return b->wanted[u] && !b->g->values[u].detached;
+}
+
+/* An addition without ReLU has the gradient of its output as that of both inputs; nothing needs
+ * doing, unless the sum of two shared gradients would need a third memory. */
+static bool passes_on(const struct builder *b, const struct node *node)
+{
+    if (node->op != OP_ADD || node->attr.relu || node->in[0] == node->in[1])
+        return false;
+    for (int i = 0; i < 2; i++) {
+        int had = b->grad[node->in[i]];
+        if (receives(b, node, i) && had >= 0 && b->shared[had])
+            return false;
+    }
+    return true;
+}
+
+static void pass_on(struct builder *b, const struct node *node, int n, int dout)
+{
+    int holders = 0;
+    for (int i = 0; i < 2; i++) {
+        int u = node->in[i], had = b->grad[u];
+        if (!receives(b, node, i))
+            continue;
+        if (had < 0) {
+            b->grad[u] = dout;
+            holders++;
+            continue;
+        }
+        touch(b, had);
+        touch(b, dout);
+        push(b, (struct schedule_step){.pass = PASS_ACCUMULATE, .node = n, .y = had, .x = dout});
+    }
+    b->shared[dout] |= holders > 1;
+}
+
+/* Where backward() of a node writes the gradient of input u. */
+static int gradient_buffer(struct builder *b, int u)
+{
+    bool param = b->g->values[u].param >= 0 && b->grad[u] < 0;
+    return add_buffer(b, param ? BUFFER_PARAM_GRAD : BUFFER_GRAD, u);
+}
+
+/* After backward() of node n: additions to gradients that were there already. */
+static void accumulate(struct builder *b, const struct node *node, int n)
+{
+    for (int i = 0; i < node->n_in; i++) {
+        int u = node->in[i], now = b->s->nodes[n].din[i];
+        if (now < 0)
+            continue;
+        if (b->grad[u] < 0) {
+            b->grad[u] = now;
+            continue;
+        }
+        bool swap = b->shared[b->grad[u]];
+        int y = swap ? now : b->grad[u], x = swap ? b->grad[u] : now;
+        touch(b, y);
+        touch(b, x);
+        push(b, (struct schedule_step){.pass = PASS_ACCUMULATE, .node = n, .y = y, .x = x});
+        b->grad[u] = y;
+    }
+}
+
+static void touch_read(struct builder *b, const struct node *node, const struct schedule_node *at)
+{
+    unsigned reads = op_backward_reads(node->op, &node->attr);
+    for (int i = 0; i < node->n_in; i++)
+        if (reads & 1u << i)
+            touch(b, at->in[i]);
+    if (reads & 1u << OP_MAX_IN)
+        touch(b, at->out);
+    touch(b, at->saved);
+    touch(b, at->dout);
+}
+
+static void backward_node(struct builder *b, int n)
+{
+    const struct node *node = &b->g->nodes[n];
+    struct schedule_node *at = &b->s->nodes[n];
+    at->dout = op_is_loss(node->op) ? -1 : b->grad[node->out];
+    if (!b->wanted[node->out] || (at->dout < 0 && !op_is_loss(node->op)))
+        return;
+    if (passes_on(b, node)) {
+        pass_on(b, node, n, at->dout);
+        at->dout = -1;
+        return;
+    }
+    at->backward = true;
+    for (int i = 0; i < node->n_in; i++)
+        if (receives(b, node, i))
+            at->din[i] = gradient_buffer(b, node->in[i]);
+    touch_read(b, node, at);
+    push(b, (struct schedule_step){.pass = PASS_BACKWARD, .node = n});
+    accumulate(b, node, n);
+}
+
+static void keep_to_the_end(struct builder *b)
+{
+    int end = b->s->n_steps - 1;
+    for (int i = 0; i < b->s->n_buffers; i++) {
+        struct buffer *at = &b->s->buffers[i];
+        const struct value *v = at->kind == BUFFER_VALUE ? &b->g->values[at->value] : NULL;
+        if (v && (v->output || v->input))
+            at->last = end;
+        if (v && v->input)
+            at->first = 0;
+        if (at->kind == BUFFER_SAVED && b->g->nodes[at->node].attr.training)
+            at->last = end;
+    }
+}
+
+/* Upper bounds: a value has one buffer, a node one for saved state and a gradient per input; an
+ * addition can follow each gradient. */
+static struct schedule *allocate(const struct graph *g, struct builder *b)
+{
+    struct schedule *s = calloc(1, sizeof *s);
+    size_t nodes = (size_t)g->n_nodes + 1, values = (size_t)g->n_values + 1;
+    size_t buffers = values + nodes * (1 + OP_MAX_IN);
+    *b = (struct builder){.g = g,
+                          .s = s,
+                          .wanted = calloc(values, sizeof *b->wanted),
+                          .grad = calloc(values, sizeof *b->grad),
+                          .shared = calloc(buffers, sizeof *b->shared)};
+    if (!s)
+        return NULL;
+    s->buffers = calloc(buffers, sizeof *s->buffers);
+    s->steps = calloc(nodes * (2 + OP_MAX_IN), sizeof *s->steps);
+    s->nodes = calloc(nodes, sizeof *s->nodes);
+    if (s->buffers && s->steps && s->nodes && b->wanted && b->grad && b->shared)
+        return s;
+    schedule_free(s);
+    return NULL;
+}
+
+struct schedule *schedule_new(const struct graph *g)
+{
+    struct builder b;
+    struct schedule *s = allocate(g, &b);
+    if (s) {
+        add_values(&b);
+        forward(&b);
+        for (int n = g->n_nodes - 1; g->training && n >= 0; n--)
+            backward_node(&b, n);
+        keep_to_the_end(&b);
+    }
+    free(b.wanted);
+    free(b.grad);
+    free(b.shared);
+    return s;
+}
+
+void schedule_free(struct schedule *s)
+{
+    if (!s)
+        return;
+    free(s->buffers);
+    free(s->steps);
+    free(s->nodes);
+    free(s);
+}

@@ -1,0 +1,55 @@
+/*
+ * The order of a step, without a device: forward calls as the graph lists them, backward calls in
+ * reverse where a gradient is wanted, and additions where a value has several consumers. Every
+ * memory these steps touch is a buffer with the first and last step that needs it; memplan.h turns
+ * lifetimes into offsets.
+ *
+ * The first contribution to a gradient is written where it belongs, later ones into a part of their
+ * own that is then added. A plain addition passes its gradient on without a step. Nothing is
+ * computed for inputs, detached values, and nodes that no loss depends on.
+ */
+#ifndef SUPCON_NN_SCHEDULE_H
+#define SUPCON_NN_SCHEDULE_H
+
+#include "nn/graph.h"
+
+enum buffer_kind {
+    BUFFER_NONE,  /* an alias, or a value that fusion took out */
+    BUFFER_VALUE, /* an activation or an input */
+    BUFFER_GRAD,  /* a gradient, or a part of one */
+    BUFFER_SAVED, /* of a node; bytes known once it is prepared */
+    BUFFER_PARAM, /* in the parameter store, as the next: these are not placed */
+    BUFFER_PARAM_GRAD,
+};
+
+struct buffer {
+    enum buffer_kind kind;
+    int value;       /* whose shape it has, -1: BUFFER_SAVED */
+    int node;        /* BUFFER_SAVED: of which node */
+    int first, last; /* steps, both inclusive */
+};
+
+enum pass { PASS_FORWARD, PASS_BACKWARD, PASS_ACCUMULATE };
+
+struct schedule_step {
+    enum pass pass;
+    int node;
+    int y, x; /* PASS_ACCUMULATE: buffers, y += x */
+};
+
+struct schedule_node {
+    int in[OP_MAX_IN], out, din[OP_MAX_IN], dout, saved; /* buffers, -1: none */
+    bool backward;
+};
+
+struct schedule {
+    struct buffer *buffers;      /* the first ones are those of the graph's values, by id */
+    struct schedule_step *steps; /* n_forward forward ones, then the others */
+    struct schedule_node *nodes; /* as the graph's */
+    int n_buffers, n_steps, n_forward;
+};
+
+struct schedule *schedule_new(const struct graph *); /* NULL: out of memory */
+void schedule_free(struct schedule *);
+
+#endif
