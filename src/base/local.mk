@@ -5,3 +5,5 @@ libsupcon_a_SOURCES += src/base/file.c src/base/dir.c
 libsupcon_a_SOURCES += src/base/conf.c src/base/conf_lex.c src/base/conf_names.c src/base/conf_origin.c \
 	src/base/conf_report.c src/base/conf_value.c src/base/conf_write.c src/base/nearest.c
 libsupcon_a_SOURCES += src/base/signals.c
+libsupcon_a_SOURCES += src/base/safetensors.c src/base/safetensors_header.c src/base/safetensors_read.c \
+	src/base/safetensors_write.c
