@@ -1,1 +1,7 @@
 # Files of src/arch/.
+libsupcon_a_SOURCES += \
+	src/arch/arch.c \
+	src/arch/resnet.c \
+	src/arch/resnet18.c \
+	src/arch/resnet20.c \
+	src/arch/resnet8.c

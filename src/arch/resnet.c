@@ -1,0 +1,60 @@
+/* Residual networks; see resnet.h. A change of shape takes a projection, as in torchvision. */
+#include "arch/resnet.h"
+
+#include <string.h>
+
+enum { NAME_BYTES = 48 };
+
+static const struct stem {
+    const char *name;
+    int size, stride, pad;
+    bool pool;
+} stems[] = {{"imagenet", 7, 2, 3, true}, {"cifar", 3, 1, 1, false}};
+
+static int conv_bn(struct graph *g, const char *conv, const char *bn, int x, int64_t out, int size,
+                   int stride)
+{
+    return graph_batchnorm(g, bn, graph_conv(g, conv, x, out, size, stride, size / 2, false));
+}
+
+static int block(struct graph *g, const char *name, int x, int64_t width, int stride)
+{
+    char conv[NAME_BYTES], bn[NAME_BYTES];
+    bool projects = stride != 1 || (x >= 0 && g->values[x].dim[1] != width);
+    snprintf(conv, sizeof conv, "%s.conv1", name);
+    snprintf(bn, sizeof bn, "%s.bn1", name);
+    int y = graph_relu(g, conv_bn(g, conv, bn, x, width, 3, stride));
+    snprintf(conv, sizeof conv, "%s.conv2", name);
+    snprintf(bn, sizeof bn, "%s.bn2", name);
+    y = conv_bn(g, conv, bn, y, width, 3, 1);
+    if (projects) {
+        snprintf(conv, sizeof conv, "%s.downsample.0", name);
+        snprintf(bn, sizeof bn, "%s.downsample.1", name);
+        x = conv_bn(g, conv, bn, x, width, 1, stride);
+    }
+    return graph_relu(g, graph_add(g, y, x));
+}
+
+static int build_stem(struct graph *g, int64_t width, int images, const char *stem)
+{
+    const struct stem *s = &stems[0];
+    for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
+        if (!strcmp(stems[i].name, stem))
+            s = &stems[i];
+    int x = graph_conv(g, "conv1", images, width, s->size, s->stride, s->pad, false);
+    x = graph_relu(g, graph_batchnorm(g, "bn1", x));
+    return s->pool ? graph_maxpool(g, x, 3, 2, 1) : x;
+}
+
+int resnet_build(struct graph *g, const struct resnet *net, int images, const char *stem)
+{
+    int64_t width = net->width;
+    int x = build_stem(g, width, images, stem);
+    for (int stage = 0; stage < net->n_stages; stage++, width *= 2)
+        for (int i = 0; i < net->blocks[stage]; i++) {
+            char name[NAME_BYTES];
+            snprintf(name, sizeof name, "layer%d.%d", stage + 1, i);
+            x = block(g, name, x, width, stage > 0 && i == 0 ? 2 : 1);
+        }
+    return graph_globalpool(g, x);
+}
