@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SLICE = 32 << 20, ALIGN = 64 };
@@ -128,6 +129,14 @@ static int put_all(struct sink *s, const char *text, const struct st_out *const 
     return 0;
 }
 
+/* What was left incomplete goes, but never a device or a pipe that stands at the path. */
+static void remove_partial(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(path);
+}
+
 static int write_file(const char *path, const char *text, const struct st_out *const *sorted, int n,
                       uint64_t data, struct err *e)
 {
@@ -138,7 +147,7 @@ static int write_file(const char *path, const char *text, const struct st_out *c
     if (close(s.fd) < 0 && r == 0)
         r = err_errno(e, EXIT_IO, errno, "cannot write %s", path);
     if (r < 0)
-        unlink(path);
+        remove_partial(path);
     return r;
 }
 
