@@ -34,11 +34,12 @@ static void on_state(struct model *m, const struct event *e)
     int state = e->u.state.state;
     m->state = state;
     m->state_usec = e->usec;
-    if (state != STATE_EVALUATING)
+    m->evaluating = e->u.state.linear;
+    if (!m->evaluating)
         m->linear.kind = 0;
     if (state != STATE_PREPARING)
         m->phase[0] = '\0';
-    m->trained = m->started && (state == STATE_IDLE || state == STATE_STOPPED);
+    m->trained = state == STATE_STOPPED && !m->stopping;
 }
 
 static void on_iter(struct model *m, const struct event *e)
@@ -153,6 +154,12 @@ static void on_log(struct model *m, const struct event *e)
     m->n_errors += e->u.log.level >= 2;
 }
 
+static void on_setup(struct model *m, const struct event *e)
+{
+    m->setup = *e;
+    COPY(m->objective, e->u.setup.objective);
+}
+
 static void on_done(struct model *m, const struct event *e)
 {
     m->done = *e;
@@ -177,6 +184,7 @@ static void (*const on_kind[])(struct model *, const struct event *) = {
     [EV_ACK] = on_ack,
     [EV_LOG] = on_log,
     [EV_DONE] = on_done,
+    [EV_SETUP] = on_setup,
 };
 
 void model_event(struct model *m, const struct event *e)
@@ -195,26 +203,31 @@ int64_t model_unsaved(const struct model *m)
     return done > saved ? done - saved : 0;
 }
 
+static bool stopped_at_nonfinite(const struct model *m)
+{
+    return m->state == STATE_PAUSED && !m->evaluating && m->nonfinite_at >= 0 &&
+           m->nonfinite_at == m->iter.u.iter.giter;
+}
+
 const char *model_state_word(const struct model *m, int *glyph)
 {
     static const char *const word[] = {
-        [STATE_IDLE] = "READY",        [STATE_PREPARING] = "PREPARING", [STATE_RUNNING] = "TRAIN",
-        [STATE_PAUSED] = "PAUSED",     [STATE_SAVING] = "SAVING",
-        [STATE_EVALUATING] = "EVAL",   [STATE_STOPPED] = "STOPPED",     [STATE_FAILED] = "FAILED",
+        [STATE_IDLE] = "READY",      [STATE_PREPARING] = "PREPARING", [STATE_RUNNING] = "TRAIN",
+        [STATE_PAUSED] = "PAUSED",   [STATE_SAVING] = "SAVING",       [STATE_EVALUATING] = "EVAL",
+        [STATE_STOPPED] = "STOPPED", [STATE_FAILED] = "FAILED",
     };
     *glyph = m->state >= 0 && m->state <= STATE_FAILED ? m->state : STATE_IDLE;
-    if (m->finished && m->done.u.done.code != 0 && m->state != STATE_FAILED)
-        return "STOPPED";
-    if (m->trained) {
-        *glyph = STATE_STOPPED;
+    if (m->trained)
         return "DONE";
-    }
-    if (m->stopping && m->state != STATE_FAILED)
+    if (m->stopping && m->state != STATE_STOPPED && m->state != STATE_FAILED)
         return "STOPPING";
     if (m->asked == CMD_PAUSE && m->state == STATE_RUNNING)
         return "PAUSING";
-    if (m->state == STATE_PAUSED && m->nonfinite_at >= 0 && m->started &&
-        m->nonfinite_at == m->iter.u.iter.giter) {
+    if (m->state == STATE_EVALUATING && !m->evaluating)
+        return "VALIDATE";
+    if (m->state == STATE_PAUSED && m->evaluating)
+        return "EVAL PAUSED";
+    if (stopped_at_nonfinite(m)) {
         *glyph = STATE_FAILED;
         return "NON-FINITE";
     }

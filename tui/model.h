@@ -24,11 +24,13 @@ struct model {
     char phase[200]; /* being prepared; "" when done */
     int64_t phase_usec;
     int state; /* enum engine_state */
+    bool evaluating; /* a linear evaluation runs, or is paused */
     int64_t state_usec, first_usec, now_usec;
     bool started;  /* iterations have been seen */
     bool trained;  /* training has come to its end; the engine waits for commands */
     bool finished; /* the engine has ended */
 
+    struct event setup; /* kind 0 until it is known */
     struct event iter;  /* last EV_ITER */
     struct event valid; /* last EV_VALID, kind 0 if none */
     struct event done;

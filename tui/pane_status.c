@@ -1,0 +1,137 @@
+/*
+ * The status lines: who runs and in what state (reversed), figures of the step, figures of the run
+ * or what is going on instead. On a screen of one line the essentials alone.
+ */
+#include "tui/fact.h"
+#include "tui/pane.h"
+#include "tui/text.h"
+
+#include <stdio.h>
+
+static void state_text(const struct model *m, const struct canvas *c, char *out, size_t size)
+{
+    int glyph;
+    const char *word = model_state_word(m, &glyph);
+    snprintf(out, size, "%s %s", c->glyphs->states[glyph], word);
+}
+
+static void saved_text(const struct model *m, char *out, size_t size)
+{
+    char time[16];
+    if (m->save_failed)
+        snprintf(out, size, "! SAVE FAILED");
+    else if (m->saved_step < 0)
+        snprintf(out, size, "not saved yet");
+    else
+        snprintf(out, size, "saved %s #%lld", text_time(time, sizeof time, m->saved_usec),
+                 (long long)m->saved_step);
+}
+
+static void objective_text(const struct model *m, char *out, size_t size)
+{
+    double tau = m->started ? m->iter.u.iter.temperature : NAN;
+    if (isfinite(tau) && tau > 0)
+        snprintf(out, size, "%s  tau %.3g", m->objective, tau);
+    else
+        snprintf(out, size, "%s", m->objective);
+}
+
+static void draw_first(const struct model *m, struct canvas *c, struct rect r)
+{
+    char state[48], saved[48], objective[64];
+    state_text(m, c, state, sizeof state);
+    saved_text(m, saved, sizeof saved);
+    objective_text(m, objective, sizeof objective);
+    canvas_fill(c, (struct rect){r.row, r.col, 1, r.cols}, ' ', STYLE_STATUS);
+    int right = canvas_width(c, saved) + 2, middle = canvas_width(c, objective);
+    int left = r.cols - right - middle - canvas_width(c, state) - 14;
+    int end = r.col + r.cols, col = r.col + 1;
+    if (left >= 8) {
+        col += canvas_text(c, r.row, col, end - col, STYLE_STATUS, "supcon  ");
+        col += canvas_text(c, r.row, col, left, STYLE_STATUS, m->run) + 2;
+    }
+    col += canvas_text(c, r.row, col, end - col, STYLE_STATUS, state) + 2;
+    if (col + middle + right <= end)
+        canvas_text(c, r.row, col, end - col, STYLE_STATUS, objective);
+    if (col + right <= end)
+        canvas_text(c, r.row, end - right + 1, right, m->save_failed ? STYLE_ERROR : STYLE_STATUS,
+                    saved);
+}
+
+static int draw_bar(struct canvas *c, struct rect r, double share)
+{
+    int inner = r.cols - 2, full = (int)(share * inner + .5);
+    canvas_put(c, r.row, r.col, '[', STYLE_DIM);
+    for (int i = 0; i < inner; i++)
+        canvas_put(c, r.row, r.col + 1 + i, i < full ? c->glyphs->full : c->glyphs->empty,
+                   i < full ? STYLE_TEXT : STYLE_DIM);
+    canvas_put(c, r.row, r.col + 1 + inner, ']', STYLE_DIM);
+    return r.cols + canvas_textf(c, (struct rect){r.row, r.col + r.cols + 1, 1, 5}, STYLE_TEXT,
+                                 "%3.0f%%", 100 * share) + 2;
+}
+
+/* While there is something to wait for: what, and for how long already. */
+static bool draw_waiting(const struct model *m, struct canvas *c, struct rect r)
+{
+    char since[24];
+    if (!m->phase[0] && (m->started || m->state != STATE_PREPARING))
+        return false;
+    text_duration(since, sizeof since, (double)(m->now_usec - m->first_usec) / 1e6);
+    canvas_textf(c, r, STYLE_TEXT, "%s  %s", m->phase[0] ? m->phase : "starting", since);
+    return true;
+}
+
+static bool draw_evaluation(const struct model *m, struct canvas *c, struct rect r)
+{
+    char loss[32];
+    if (!m->linear.kind)
+        return false;
+    double all = (double)m->linear.u.lin.epochs * m->linear.u.lin.iters;
+    double done = (double)m->linear.u.lin.epoch * m->linear.u.lin.iters + m->linear.u.lin.iter + 1;
+    int col = r.col + (r.cols > 60 ? draw_bar(c, (struct rect){r.row, r.col, 1, r.cols / 5},
+                                              all > 0 ? fmin(1, done / all) : 0)
+                                   : 0);
+    canvas_textf(c, (struct rect){r.row, col, 1, r.col + r.cols - col}, STYLE_TEXT,
+                 "linear evaluation of %lld: epoch %d/%d  loss %s  acc %.2f %%  (training waits)",
+                 (long long)m->linear.u.lin.step, m->linear.u.lin.epoch, m->linear.u.lin.epochs,
+                 text_number(loss, sizeof loss, m->linear.u.lin.loss), m->linear.u.lin.acc);
+    return true;
+}
+
+static void draw_third(const struct model *m, struct canvas *c, struct rect r)
+{
+    double progress = model_progress(m);
+    if (draw_waiting(m, c, r) || draw_evaluation(m, c, r))
+        return;
+    int used = isfinite(progress) && r.cols > 40
+                   ? draw_bar(c, (struct rect){r.row, r.col, 1, r.cols / 6}, progress)
+                   : 0;
+    facts_draw_line(c, m, 2, (struct rect){r.row, r.col + used, 1, r.cols - used}, STYLE_TEXT);
+}
+
+static void draw_only_line(const struct model *m, struct canvas *c, struct rect r)
+{
+    char state[48], loss[32], eta[24];
+    state_text(m, c, state, sizeof state);
+    if (!m->started)
+        canvas_textf(c, r, STYLE_TEXT, "%s %s", state, m->phase);
+    else
+        canvas_textf(c, r, STYLE_TEXT, "%s ep%d it%d/%d loss %s acc %.1f eta %s", state,
+                     m->iter.u.iter.epoch, m->iter.u.iter.iter, m->iter.u.iter.iters,
+                     text_number(loss, sizeof loss, m->iter.u.iter.loss), m->iter.u.iter.acc,
+                     text_duration(eta, sizeof eta, m->iter.u.iter.eta_s));
+}
+
+static void draw(const void *state, const struct pane_view *v, struct canvas *c, struct rect r)
+{
+    (void)state;
+    if (r.rows == 1) {
+        draw_only_line(v->model, c, r);
+        return;
+    }
+    draw_first(v->model, c, r);
+    facts_draw_line(c, v->model, 1, (struct rect){r.row + 1, r.col + 1, 1, r.cols - 2}, STYLE_TEXT);
+    draw_third(v->model, c, (struct rect){r.row + 2, r.col + 1, 1, r.cols - 2});
+}
+
+const struct pane_class pane_status = {.name = "status", .draw = draw};
