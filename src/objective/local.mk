@@ -1,1 +1,3 @@
 # Files of src/objective/.
+libsupcon_a_SOURCES += src/objective/objective.c src/objective/contrastive.c src/objective/supcon.c \
+	src/objective/simclr.c src/objective/cross_entropy.c
