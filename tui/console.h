@@ -17,7 +17,7 @@ struct console_options {
     const struct objective_class *const *objectives; /* that one can switch to; NULL-terminated */
 };
 
-enum leave { LEAVE_NO, LEAVE_DETACH };
+enum leave { LEAVE_NO, LEAVE_DETACH, LEAVE_KILL };
 
 struct console {
     struct console_options options;

@@ -39,7 +39,7 @@ static void on_state(struct model *m, const struct event *e)
         m->linear.kind = 0;
     if (state != STATE_PREPARING)
         m->phase[0] = '\0';
-    m->trained = state == STATE_STOPPED && !m->stopping;
+    m->trained |= state == STATE_STOPPED && !m->stopping;
 }
 
 static void on_iter(struct model *m, const struct event *e)
@@ -217,7 +217,7 @@ const char *model_state_word(const struct model *m, int *glyph)
         [STATE_STOPPED] = "STOPPED", [STATE_FAILED] = "FAILED",
     };
     *glyph = m->state >= 0 && m->state <= STATE_FAILED ? m->state : STATE_IDLE;
-    if (m->trained)
+    if (m->trained && m->state == STATE_STOPPED)
         return "DONE";
     if (m->stopping && m->state != STATE_STOPPED && m->state != STATE_FAILED)
         return "STOPPING";

@@ -27,7 +27,7 @@ struct model {
     bool evaluating; /* a linear evaluation runs, or is paused */
     int64_t state_usec, first_usec, now_usec;
     bool started;  /* iterations have been seen */
-    bool trained;  /* training has come to its end; the engine waits for commands */
+    bool trained;  /* training has come to its end, the engine waits for commands */
     bool finished; /* the engine has ended */
 
     struct event setup; /* kind 0 until it is known */

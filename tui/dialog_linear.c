@@ -1,0 +1,55 @@
+/* Linear evaluation of the selected checkpoint, or the end of the one that runs. */
+#include "tui/console.h"
+#include "tui/keys.h"
+
+#include <stdio.h>
+
+enum { EVALUATE = 1, SAVE_AND_EVALUATE, CANCEL_RUNNING };
+
+static void describe_running(struct dialog *d, const struct model *m)
+{
+    snprintf(d->title, sizeof d->title, "Linear evaluation is running");
+    dialog_line(d, "Checkpoint %lld; epoch %d of %d.", (long long)m->linear.u.lin.step,
+                m->linear.u.lin.epoch, m->linear.u.lin.epochs);
+    dialog_choice(d, 0, 0, "Let it go on");
+    dialog_choice(d, 'c', CANCEL_RUNNING, m->trained ? "Cancel it" : "Cancel it, go on training");
+}
+
+static void describe_new(struct dialog *d, struct model *m)
+{
+    const struct checkpoint_row *row = model_checkpoint(m, d->step);
+    bool usable = row && !row->pruned;
+    snprintf(d->title, sizeof d->title, "Linear evaluation");
+    dialog_line(d, "What       a linear classifier is trained on the frozen encoder's features");
+    dialog_line(d, "Meanwhile  %s", m->trained ? "nothing else runs"
+                                               : "training pauses, and goes on by itself afterwards");
+    dialog_line(d, "Files      the checkpoint is not changed; the result is kept in the run");
+    if (row && !usable)
+        dialog_line(d, "The weights of checkpoint %lld have been removed.", (long long)row->step);
+    dialog_choice(d, 0, 0, "Cancel");
+    if (usable)
+        dialog_choice(d, 'v', EVALUATE, "Evaluate checkpoint %lld", (long long)row->step);
+    if (model_unsaved(m) > 0)
+        dialog_choice(d, usable ? 'n' : 'v', SAVE_AND_EVALUATE,
+                      "Save now, evaluate that (iteration %lld)",
+                      (long long)m->iter.u.iter.giter + 1);
+}
+
+static void describe(struct dialog *d, const struct console *c)
+{
+    struct model *m = (struct model *)&c->model; /* only looked at */
+    if (m->evaluating)
+        describe_running(d, m);
+    else
+        describe_new(d, m);
+}
+
+static void choose(struct console *c, const struct dialog *d, int choice)
+{
+    struct command command = {.kind = choice == CANCEL_RUNNING ? CMD_CANCEL : CMD_LINEAR,
+                              .step = choice == EVALUATE ? d->step : -1};
+    console_post(c, &command);
+}
+
+const struct dialog_class dialog_linear = {
+    .name = "linear", .key = 'v', .describe = describe, .choose = choose};
