@@ -1,2 +1,3 @@
 # Files of src/cmd/.
 libsupcon_a_SOURCES += src/cmd/linear.c
+libsupcon_a_SOURCES += src/cmd/bar.c src/cmd/batch.c src/cmd/batch_text.c src/cmd/train.c

@@ -125,7 +125,7 @@ struct event {
             char device[64], detail[64]; /* "AMD EPYC", "2 threads, AVX-512" */
             char backend[16], arch[32], objective[24];
             int64_t n_train, n_valid;
-            int32_t epochs, iters; /* per epoch */
+            int32_t epochs, iters, log_every; /* iters: per epoch */
         } setup;
     } u;
 };

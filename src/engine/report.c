@@ -73,6 +73,7 @@ void report_setup(struct engine *e)
     ev.u.setup.n_valid = t->valid.n;
     ev.u.setup.epochs = (int32_t)e->settings.train.epochs;
     ev.u.setup.iters = (int32_t)t->per_epoch;
+    ev.u.setup.log_every = (int32_t)e->settings.train.log_every;
     report(e, &ev);
 }
 
