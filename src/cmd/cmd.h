@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "engine/settings.h"
 #include <stdbool.h>
+#include <stdio.h>
 
 struct cmd_option {
     const char *name; /* long option without the dashes */
@@ -40,6 +41,14 @@ struct cmd_class {
 
 extern const struct cmd_class
     *const cmd_classes[]; /* NULL-terminated; [0] is the one without a name */
+
+/* Finds the command, parses its options, runs it. --help and --version are answered here. */
+int cmd_main(int argc, char **argv, struct err *);
+/* What --help prints, to `out`. */
+void cmd_help(const struct cmd_class *, FILE *out);
+void cmd_version(FILE *out);
+/* Fills `args` from the words after the command's name; getopt_long over the class's table. */
+int cmd_parse(const struct cmd_class *, int argc, char **argv, struct cmd_args *, struct err *);
 
 bool cmd_has(const struct cmd_args *, const char *option);
 const char *cmd_value(const struct cmd_args *,
