@@ -7,3 +7,6 @@ libsupcon_a_SOURCES += src/backend/cpu/add.c src/backend/cpu/batchnorm.c src/bac
 	src/backend/cpu/linear.c src/backend/cpu/memory.c src/backend/cpu/pool.c \
 	src/backend/cpu/processor.c src/backend/cpu/relu.c src/backend/cpu/simd_avx2.c \
 	src/backend/cpu/simd_avx512.c src/backend/cpu/simd_base.c
+libsupcon_a_SOURCES += src/backend/cpu/contrast_avx2.c src/backend/cpu/contrast_avx512.c \
+	src/backend/cpu/contrast_base.c src/backend/cpu/contrastive.c src/backend/cpu/l2norm.c \
+	src/backend/cpu/update.c src/backend/cpu/xent.c

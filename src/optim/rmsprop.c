@@ -11,6 +11,7 @@ static void apply(const struct update *u, int64_t begin, int64_t end)
     const struct optim_hyper h = u->hyper;
     float *restrict w = u->w, *restrict v = u->slot[0], *restrict s = u->slot[1];
     const float *restrict g = u->g;
+#pragma omp simd
     for (int64_t i = begin; i < end; i++)
         rule_rmsprop(&h, &w[i], g[i], &v[i], &s[i]);
 }
