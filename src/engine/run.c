@@ -80,7 +80,9 @@ static int make_exact(struct run *run, const char *dir, struct err *e)
     case RUN_NO_FOLDER:
         return err_set(e, EXIT_CANTCREATE, "%s is not a folder; choose another directory", dir);
     default:
-        return dir_make(dir, e);
+        if (dir_make(dir, e) == 0)
+            return 0;
+        return err_prefix(e, "no run directory at %s", dir);
     }
 }
 

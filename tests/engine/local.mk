@@ -3,3 +3,15 @@ check_PROGRAMS += tests/engine/metrics
 tests_engine_metrics_SOURCES = tests/engine/metrics.c
 tests_engine_metrics_LDADD = $(test_libs)
 TESTS += tests/engine/metrics
+check_PROGRAMS += tests/engine/run tests/engine/checkpoint tests/engine/checkpoint_crash
+tests_engine_run_SOURCES = tests/engine/run.c tests/engine/small_net.c tests/engine/small_net.h
+tests_engine_run_LDADD = $(test_libs)
+tests_engine_checkpoint_SOURCES = tests/engine/checkpoint.c tests/engine/small_net.c \
+	tests/engine/small_net.h
+tests_engine_checkpoint_LDADD = $(test_libs)
+tests_engine_checkpoint_crash_SOURCES = tests/engine/checkpoint_crash.c tests/engine/small_net.c \
+	tests/engine/small_net.h
+tests_engine_checkpoint_crash_LDADD = $(test_libs)
+TESTS += tests/engine/run tests/engine/checkpoint
+dist_check_SCRIPTS += tests/engine/checkpoint_crash.sh
+TESTS += tests/engine/checkpoint_crash.sh
