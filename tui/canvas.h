@@ -1,7 +1,7 @@
 /*
  * A grid of character cells in memory. Everything the console shows is drawn here first, so that a
- * screen can be compared with text in a test, and the terminal only gets what changed. Nothing drawn
- * outside is an error: it is clipped.
+ * screen can be compared with text in a test, and the terminal only gets what changed. Nothing
+ * drawn outside is an error: it is clipped.
  */
 #ifndef SUPCON_TUI_CANVAS_H
 #define SUPCON_TUI_CANVAS_H

@@ -135,8 +135,8 @@ static void draw_choice(struct canvas *c, struct rect r, const struct dialog *d,
 static void draw_small(struct canvas *c, const struct dialog *d)
 {
     canvas_fill(c, (struct rect){c->rows - 1, 0, 1, c->cols}, ' ', STYLE_SELECT);
-    canvas_textf(c, (struct rect){c->rows - 1, 0, 1, c->cols}, STYLE_SELECT, "%s: %s",
-                 d->title, d->choice[d->selected].text);
+    canvas_textf(c, (struct rect){c->rows - 1, 0, 1, c->cols}, STYLE_SELECT, "%s: %s", d->title,
+                 d->choice[d->selected].text);
 }
 
 void dialog_draw(const struct dialog *d, struct canvas *c)

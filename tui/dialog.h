@@ -1,6 +1,6 @@
 /*
- * Dialogs as data: a title, lines that state the effects, and choices of which the first is the safe
- * one and selected. Esc never does more than close.
+ * Dialogs as data: a title, lines that state the effects, and choices of which the first is the
+ * safe one and selected. Esc never does more than close.
  */
 #ifndef SUPCON_TUI_DIALOG_H
 #define SUPCON_TUI_DIALOG_H
@@ -29,7 +29,7 @@ struct dialog {
     int n_lines, n_choices, selected;
     char line[DIALOG_LINES][DIALOG_TEXT];
     struct {
-        char key; /* takes it at once, 0: none */
+        char key;  /* takes it at once, 0: none */
         int value; /* for choose */
         char text[DIALOG_TEXT];
     } choice[DIALOG_CHOICES];

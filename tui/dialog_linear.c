@@ -21,8 +21,9 @@ static void describe_new(struct dialog *d, struct model *m)
     bool usable = row && !row->pruned;
     snprintf(d->title, sizeof d->title, "Linear evaluation");
     dialog_line(d, "What       a linear classifier is trained on the frozen encoder's features");
-    dialog_line(d, "Meanwhile  %s", m->trained ? "nothing else runs"
-                                               : "training pauses, and goes on by itself afterwards");
+    dialog_line(d, "Meanwhile  %s",
+                m->trained ? "nothing else runs"
+                           : "training pauses, and goes on by itself afterwards");
     dialog_line(d, "Files      the checkpoint is not changed; the result is kept in the run");
     if (row && !usable)
         dialog_line(d, "The weights of checkpoint %lld have been removed.", (long long)row->step);

@@ -1,5 +1,5 @@
-/* Leaving: to stay is the first choice, and what costs something says what. Ctrl-C opens this, moves
- * down one choice each time, and takes the third: whoever insists gets out. */
+/* Leaving: to stay is the first choice, and what costs something says what. Ctrl-C opens this,
+ * moves down one choice each time, and takes the third: whoever insists gets out. */
 #include "tui/console.h"
 #include "tui/keys.h"
 

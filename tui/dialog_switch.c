@@ -34,7 +34,8 @@ static void describe_effects(struct dialog *d, const struct console *c,
     dialog_line(d, "Encoder    kept, with its momentum");
     describe_heads(d, from, to);
     if (from->views != to->views)
-        dialog_line(d, "Data       %d view%s of each image instead of %d, unless augment.views says",
+        dialog_line(d,
+                    "Data       %d view%s of each image instead of %d, unless augment.views says",
                     to->views, to->views == 1 ? "" : "s", from->views);
     dialog_line(d, "Rate       the schedule goes on");
     dialog_line(d, "Loss       values before and after cannot be compared; a new series begins");
@@ -60,7 +61,8 @@ static void describe(struct dialog *d, const struct console *c)
     else if (to)
         dialog_line(d, "The run has not told its objective yet.");
     else
-        dialog_line(d, "Move to an objective to read what it changes; nothing happens before Enter.");
+        dialog_line(d,
+                    "Move to an objective to read what it changes; nothing happens before Enter.");
 }
 
 static void choose(struct console *c, const struct dialog *d, int choice)

@@ -199,7 +199,8 @@ static int fit(struct line_item *item, int n, int width)
     }
 }
 
-void facts_draw_line(struct canvas *c, const struct model *m, int line, struct rect r, style_t style)
+void facts_draw_line(struct canvas *c, const struct model *m, int line, struct rect r,
+                     style_t style)
 {
     struct line_item item[FACTS_MAX];
     int n = fit(item, collect(c, m, line, item), r.cols), col = r.col, end = r.col + r.cols;

@@ -1,6 +1,6 @@
 /*
- * Single figures of a run as a table: label, value, unit. Status line and numbers pane show the same
- * facts; each line takes as many as fit, by importance.
+ * Single figures of a run as a table: label, value, unit. Status line and numbers pane show the
+ * same facts; each line takes as many as fit, by importance.
  */
 #ifndef SUPCON_TUI_FACT_H
 #define SUPCON_TUI_FACT_H

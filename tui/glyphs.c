@@ -23,7 +23,10 @@ static uint32_t block_dots(unsigned bits)
     return half[bits & 3];
 }
 
-#define STATES {".", "..", ">", "||", "~", "?", "#", "!"}
+#define STATES                                                                                     \
+    {                                                                                              \
+        ".", "..", ">", "||", "~", "?", "#", "!"                                                   \
+    }
 
 static const struct glyphs braille = {
     .name = "braille",

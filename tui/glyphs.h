@@ -10,9 +10,9 @@
 
 struct glyphs {
     const char *name;
-    bool ascii;             /* nothing above 0x7e is ever drawn */
-    int dot_cols, dot_rows; /* dots in a character */
-    uint32_t (*dots)(unsigned bits); /* bit dot_row * dot_cols + dot_col; NULL: series letters */
+    bool ascii;                       /* nothing above 0x7e is ever drawn */
+    int dot_cols, dot_rows;           /* dots in a character */
+    uint32_t (*dots)(unsigned bits);  /* bit dot_row * dot_cols + dot_col; NULL: series letters */
     uint32_t rule, wall, corner, tee; /* horizontal and vertical rule, foot of the axis, tick */
     uint32_t full, empty;             /* progress bar */
     uint32_t pointer;                 /* before the selected row */

@@ -79,8 +79,8 @@ static struct checkpoint_row *insert_row(struct model *m, int64_t step)
     for (; at > 0 && m->ckpt[at - 1].step > step; at--)
         m->ckpt[at] = m->ckpt[at - 1];
     m->n_ckpt++;
-    m->ckpt[at] = (struct checkpoint_row){
-        .step = step, .valid_top1 = NAN, .linear1 = NAN, .linear5 = NAN};
+    m->ckpt[at] =
+        (struct checkpoint_row){.step = step, .valid_top1 = NAN, .linear1 = NAN, .linear5 = NAN};
     return &m->ckpt[at];
 }
 

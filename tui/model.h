@@ -13,8 +13,8 @@ enum { MODEL_CHECKPOINTS = 256 };
 
 struct checkpoint_row {
     int64_t step, usec, bytes;
-    double valid_top1;          /* per cent, NaN unknown */
-    double linear1, linear5;    /* per cent, NaN: not evaluated */
+    double valid_top1;       /* per cent, NaN unknown */
+    double linear1, linear5; /* per cent, NaN: not evaluated */
     bool best, pruned;
     char path[120];
 };
@@ -23,7 +23,7 @@ struct model {
     char run[64], dir[120];
     char phase[200]; /* being prepared; "" when done */
     int64_t phase_usec;
-    int state; /* enum engine_state */
+    int state;       /* enum engine_state */
     bool evaluating; /* a linear evaluation runs, or is paused */
     int64_t state_usec, first_usec, now_usec;
     bool started;  /* iterations have been seen */
@@ -44,7 +44,7 @@ struct model {
     int64_t saved_usec, saved_step; /* -1: nothing saved yet */
     bool save_failed;               /* the last attempt failed */
 
-    int asked;      /* enum command_kind that waits for its answer, -1: none */
+    int asked; /* enum command_kind that waits for its answer, -1: none */
     bool stopping;
     int n_warnings, n_errors;
 };
@@ -56,8 +56,8 @@ void model_event(struct model *, const struct event *);
 int64_t model_unsaved(const struct model *);
 /* Evaluated or not, by step; NULL if unknown. */
 struct checkpoint_row *model_checkpoint(struct model *, int64_t step);
-/* Word and glyph index (enum engine_state) for the state as the person should see it: what was asked
- * for counts ("PAUSING"). */
+/* Word and glyph index (enum engine_state) for the state as the person should see it: what was
+ * asked for counts ("PAUSING"). */
 const char *model_state_word(const struct model *, int *glyph);
 /* At the collapsed plateau for 50 iterations. */
 bool model_is_collapsed(const struct model *);

@@ -4,14 +4,17 @@
 #include <stdio.h>
 
 const struct pane_class *const pane_classes[PANE_N] = {
-    [PANE_STATUS] = &pane_status,           [PANE_LOSS] = &pane_loss,
-    [PANE_ACCURACY] = &pane_accuracy,       [PANE_NUMBERS] = &pane_numbers,
-    [PANE_CHECKPOINTS] = &pane_checkpoints, [PANE_LOG] = &pane_log,
+    [PANE_STATUS] = &pane_status,
+    [PANE_LOSS] = &pane_loss,
+    [PANE_ACCURACY] = &pane_accuracy,
+    [PANE_NUMBERS] = &pane_numbers,
+    [PANE_CHECKPOINTS] = &pane_checkpoints,
+    [PANE_LOG] = &pane_log,
     [PANE_KEYS] = &pane_keys,
 };
 
-static void draw_title(const struct pane_class *class, const void *state,
-                       const struct pane_view *v, struct canvas *c, struct rect r)
+static void draw_title(const struct pane_class *class, const void *state, const struct pane_view *v,
+                       struct canvas *c, struct rect r)
 {
     char caption[256] = "";
     int end = r.col + r.cols;
@@ -19,8 +22,8 @@ static void draw_title(const struct pane_class *class, const void *state,
     int col = r.col + 1;
     if (v->focused)
         canvas_put(c, r.row, r.col, c->glyphs->pointer, STYLE_FOCUS);
-    col += canvas_text(c, r.row, col, end - col, v->focused ? STYLE_FOCUS : STYLE_TITLE,
-                       class->title);
+    col +=
+        canvas_text(c, r.row, col, end - col, v->focused ? STYLE_FOCUS : STYLE_TITLE, class->title);
     if (class->caption)
         class->caption(state, v, caption, sizeof caption);
     if (!caption[0] || end - col < 6)

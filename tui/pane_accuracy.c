@@ -58,14 +58,19 @@ static void draw(const void *state, const struct pane_view *v, struct canvas *c,
     const struct accuracy *a = state;
     (void)v;
     struct plot_series series[] = {
-        {.data = &a->curve[BATCH]->level[a->level], .line = LINE_DASHED, .style = STYLE_SERIES,
+        {.data = &a->curve[BATCH]->level[a->level],
+         .line = LINE_DASHED,
+         .style = STYLE_SERIES,
          .letter = 'b'},
         {.data = &a->curve[PROBE]->level[a->level], .style = STYLE_SERIES + 1, .letter = 'p'},
         {.data = &a->valid, .line = LINE_POINTS, .style = STYLE_SERIES + 2, .letter = 'v'},
         {.data = &a->linear, .line = LINE_POINTS, .style = STYLE_SERIES + 3, .letter = 'L'},
     };
-    plot_draw(c, r, &(struct plot){.series = series, .n_series = 4, .log = a->log,
-                                   .empty = "accuracies appear with the first iteration"});
+    plot_draw(c, r,
+              &(struct plot){.series = series,
+                             .n_series = 4,
+                             .log = a->log,
+                             .empty = "accuracies appear with the first iteration"});
 }
 
 static void caption(const void *state, const struct pane_view *v, char *out, size_t size)

@@ -1,5 +1,5 @@
-/* What happened, in words: log lines, results, refusals, and what libraries write to stderr. Follows
- * the newest line until it is scrolled. The whole log is in the run directory. */
+/* What happened, in words: log lines, results, refusals, and what libraries write to stderr.
+ * Follows the newest line until it is scrolled. The whole log is in the run directory. */
 #include "tui/keys.h"
 #include "tui/pane.h"
 #include "tui/text.h"
@@ -66,9 +66,10 @@ static void on_checkpoint(struct log_pane *l, const struct event *e)
 static void on_valid(struct log_pane *l, const struct event *e)
 {
     char text[LINE_BYTES], loss[24];
-    snprintf(text, sizeof text, "validation after epoch %d: loss %s, top-1 %.2f %%, top-5 %.2f %%%s",
-             e->u.valid.epoch, text_number(loss, sizeof loss, e->u.valid.loss), e->u.valid.top1,
-             e->u.valid.top5, e->u.valid.probe ? " (probe)" : "");
+    snprintf(text, sizeof text,
+             "validation after epoch %d: loss %s, top-1 %.2f %%, top-5 %.2f %%%s", e->u.valid.epoch,
+             text_number(loss, sizeof loss, e->u.valid.loss), e->u.valid.top1, e->u.valid.top5,
+             e->u.valid.probe ? " (probe)" : "");
     log_pane_add(l, e->usec, LOG_INFO, text);
 }
 
@@ -109,8 +110,8 @@ static void on_ack(struct log_pane *l, const struct event *e)
     char text[LINE_BYTES];
     if (e->u.ack.accepted)
         return;
-    snprintf(text, sizeof text, "%s refused: %s",
-             command_name((enum command_kind)e->u.ack.command), e->u.ack.reason);
+    snprintf(text, sizeof text, "%s refused: %s", command_name((enum command_kind)e->u.ack.command),
+             e->u.ack.reason);
     log_pane_add(l, e->usec, LOG_WARN, text);
 }
 

@@ -1,7 +1,7 @@
 /*
- * The loss: every objective is a series of its own with its own scale, since values before and after
- * a switch cannot be compared; a line marks the switch. The curve is smoothed before it is binned,
- * single values are dots behind it.
+ * The loss: every objective is a series of its own with its own scale, since values before and
+ * after a switch cannot be compared; a line marks the switch. The curve is smoothed before it is
+ * binned, single values are dots behind it.
  */
 #include "tui/pane.h"
 #include "tui/plot.h"
@@ -92,7 +92,9 @@ static void draw(const void *state, const struct pane_view *v, struct canvas *c,
     const struct loss *l = state;
     struct plot_series series[2 * PARTS];
     struct plot_mark mark[PARTS];
-    struct plot plot = {.series = series, .marks = mark, .log = l->log,
+    struct plot plot = {.series = series,
+                        .marks = mark,
+                        .log = l->log,
                         .empty = "the loss appears with the first iteration"};
     (void)v;
     for (int i = 0; i < l->n; i++)

@@ -66,8 +66,10 @@ static int draw_bar(struct canvas *c, struct rect r, double share)
         canvas_put(c, r.row, r.col + 1 + i, i < full ? c->glyphs->full : c->glyphs->empty,
                    i < full ? STYLE_TEXT : STYLE_DIM);
     canvas_put(c, r.row, r.col + 1 + inner, ']', STYLE_DIM);
-    return r.cols + canvas_textf(c, (struct rect){r.row, r.col + r.cols + 1, 1, 5}, STYLE_TEXT,
-                                 "%3.0f%%", 100 * share) + 2;
+    return r.cols +
+           canvas_textf(c, (struct rect){r.row, r.col + r.cols + 1, 1, 5}, STYLE_TEXT, "%3.0f%%",
+                        100 * share) +
+           2;
 }
 
 /* While there is something to wait for: what, and for how long already. */

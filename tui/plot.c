@@ -17,9 +17,9 @@
 enum { STRETCH = 5 }; /* at most 2^5 dots per iteration */
 
 struct raster {
-    int rows, cols;           /* characters */
-    int dot_rows, dot_cols;   /* dots in all */
-    int shift;                /* iterations per dot: 2^shift */
+    int rows, cols;         /* characters */
+    int dot_rows, dot_cols; /* dots in all */
+    int shift;              /* iterations per dot: 2^shift */
     const struct glyphs *glyphs;
     unsigned char *bits, *owner; /* per character; owner: index of the series + 1 */
 };
@@ -132,7 +132,8 @@ static int gather(const struct raster *r, const struct series *s, int i, struct 
     return i;
 }
 
-static void draw_line(struct raster *r, const struct plot_series *s, const struct axis *a, int owner)
+static void draw_line(struct raster *r, const struct plot_series *s, const struct axis *a,
+                      int owner)
 {
     struct stroke now, before;
     bool joined = false, hole;
@@ -252,8 +253,8 @@ static void put_raster(struct canvas *c, struct rect r, const struct raster *ras
         if (!raster->bits[i])
             continue;
         const struct plot_series *s = &p->series[raster->owner[i] - 1];
-        uint32_t ch = raster->glyphs->dots ? raster->glyphs->dots(raster->bits[i])
-                                           : (uint32_t)s->letter;
+        uint32_t ch =
+            raster->glyphs->dots ? raster->glyphs->dots(raster->bits[i]) : (uint32_t)s->letter;
         canvas_put(c, r.row + i / raster->cols, r.col + i % raster->cols, ch, s->style);
     }
 }

@@ -1,4 +1,5 @@
-/* Curves on a canvas: axes, lines of dots, points, marks. Draws what it is given and keeps nothing. */
+/* Curves on a canvas: axes, lines of dots, points, marks. Draws what it is given and keeps nothing.
+ */
 #ifndef SUPCON_TUI_PLOT_H
 #define SUPCON_TUI_PLOT_H
 
@@ -16,10 +17,10 @@ struct plot_series {
     const struct series *data;
     enum line_style line;
     style_t style;
-    char letter;      /* stands for it in the legend, at its end, and in place of dots */
-    bool own_scale;   /* drawn between its own least and greatest value, not on the axis */
-    bool spread;      /* draw from least to greatest value of a column, not the mean alone */
-    bool unlettered;  /* no letter at its end */
+    char letter;     /* stands for it in the legend, at its end, and in place of dots */
+    bool own_scale;  /* drawn between its own least and greatest value, not on the axis */
+    bool spread;     /* draw from least to greatest value of a column, not the mean alone */
+    bool unlettered; /* no letter at its end */
 };
 
 struct plot_mark { /* vertical line */

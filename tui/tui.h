@@ -12,9 +12,10 @@
 struct engine;
 
 struct tui_options {
-    const char *glyphs; /* "auto" (also NULL), "braille", "block", "ascii"; SUPCON_GLYPHS otherwise */
-    const char *color;  /* "auto" (also NULL), "never", "always"; NO_COLOR otherwise */
-    const char *runs;   /* folder of run directories for tui_choose, NULL: "runs" */
+    const char
+        *glyphs; /* "auto" (also NULL), "braille", "block", "ascii"; SUPCON_GLYPHS otherwise */
+    const char *color; /* "auto" (also NULL), "never", "always"; NO_COLOR otherwise */
+    const char *runs;  /* folder of run directories for tui_choose, NULL: "runs" */
 };
 
 /* Whether a console can be shown: standard input and output are a terminal that can move its
