@@ -122,19 +122,11 @@ struct paint {
     struct texture texture;
 };
 
-static void paint_draw(struct paint *p, struct rng *r)
+static void paint_draw(struct paint *p, struct rng *r, double low, double high)
 {
     for (int c = 0; c < 3; c++)
-        p->colour[c] = range(r, 0, 1);
-    texture_draw(&p->texture, r, .15);
-}
-
-static double contrast(const struct paint *a, const struct paint *b)
-{
-    double sum = 0;
-    for (int c = 0; c < 3; c++)
-        sum += (a->colour[c] - b->colour[c]) * (a->colour[c] - b->colour[c]);
-    return sqrt(sum);
+        p->colour[c] = range(r, low, high);
+    texture_draw(&p->texture, r, .12);
 }
 
 /* --- where things are ------------------------------------------------------------------------ */
@@ -144,17 +136,13 @@ struct pose {
     double cosine, sine, squeeze;
 };
 
-/* A direction without trigonometry: a point of the unit disk, scaled to length 1. */
+/* Up to about 30 degrees either way, without trigonometry: a point beside (1, 0), scaled to length
+ * 1. */
 static void direction_draw(struct pose *p, struct rng *r)
 {
-    double u, v, square_length;
-    do {
-        u = range(r, -1, 1);
-        v = range(r, -1, 1);
-        square_length = u * u + v * v;
-    } while (square_length > 1 || square_length < .01);
-    p->cosine = u / sqrt(square_length);
-    p->sine = v / sqrt(square_length);
+    double slope = range(r, -.6, .6), length = sqrt(1 + slope * slope);
+    p->cosine = 1 / length;
+    p->sine = slope / length;
 }
 
 static void pose_draw(struct pose *p, struct rng *r)
@@ -163,7 +151,7 @@ static void pose_draw(struct pose *p, struct rng *r)
     double reach = (SHAPES_SIDE - 1) / 2. - p->scale;
     p->x = (SHAPES_SIDE - 1) / 2. + range(r, -reach, reach);
     p->y = (SHAPES_SIDE - 1) / 2. + range(r, -reach, reach);
-    p->squeeze = range(r, .85, 1.18);
+    p->squeeze = range(r, .88, 1.14);
     direction_draw(p, r);
 }
 
@@ -177,7 +165,7 @@ static double coverage(const struct pose *p, int label, int px, int py)
 }
 
 /* Small dots that are part of no shape. */
-enum { CLUTTER = 4 };
+enum { CLUTTER = 3 };
 
 struct dot {
     double x, y, radius, colour[3];
@@ -210,14 +198,12 @@ struct scene {
 
 static void scene_draw(struct scene *s, struct rng *r)
 {
-    paint_draw(&s->ground, r);
-    do
-        paint_draw(&s->figure, r);
-    while (contrast(&s->ground, &s->figure) < .45);
+    paint_draw(&s->ground, r, .0, .5);
+    paint_draw(&s->figure, r, .4, 1);
     pose_draw(&s->pose, r);
     for (int i = 0; i < CLUTTER; i++)
         dot_draw(&s->dots[i], r);
-    s->noise = range(r, .02, .12);
+    s->noise = range(r, .02, .10);
 }
 
 static uint8_t to_byte(double v)
