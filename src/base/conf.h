@@ -39,6 +39,10 @@ struct conf_field {
     const char *help;  /* one sentence for the manual page and `config default` */
 };
 
+/* Place and size of a member, for tables: {.name = "lr", CONF_AT(struct optimizer_conf, lr), ...}.
+ */
+#define CONF_AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+
 struct conf_section {
     const char *name; /* "" for top-level keys */
     const char *help;

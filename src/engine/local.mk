@@ -11,3 +11,4 @@ libsupcon_a_SOURCES += src/engine/command.c src/engine/control.c src/engine/engi
 libsupcon_a_SOURCES += src/engine/linear.c src/engine/linear_features.c src/engine/linear_heads.c \
 	src/engine/linear_result.c
 libsupcon_a_SOURCES += src/engine/network.c src/engine/network_io.c
+libsupcon_a_SOURCES += src/engine/settings.c src/engine/settings_check.c

@@ -67,6 +67,8 @@ extern const struct conf_section settings_table[]; /* ends with a NULL name */
 /* What no single key can tell: a stem the architecture does not know, views against the objective,
  * ... EXIT_CONFIG. */
 int settings_check(const struct settings *, struct err *);
+/* All of it: up to max problems, each beginning with its key; returns how many. */
+int settings_check_all(const struct settings *, struct err *problems, int max);
 int settings_views(const struct settings *,
                    const struct objective_class *); /* augment.views, or what the objective wants */
 

@@ -30,6 +30,7 @@ struct objective_class {
     bool contrastive;      /* needs at least 2 views (SupCon: 1 is legal), accuracy is the batch's
                               nearest neighbour */
     int views;             /* views it wants when augment.views is not set: 2, or 1 */
+    int min_views;         /* fewest it can work with (simclr: 2); 0 is 1 */
     enum param_group head; /* GROUP_PROJECTION or GROUP_FC */
     int (*build)(struct graph *,
                  const struct objective_input
