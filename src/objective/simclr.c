@@ -28,6 +28,7 @@ const struct objective_class objective_simclr = {
     .help = "self-supervised contrastive loss, NT-Xent (Chen et al. 2020)",
     .contrastive = true,
     .views = 2,
+    .min_views = 2,
     .head = GROUP_PROJECTION,
     .build = build,
     .bounds = bounds,
