@@ -27,7 +27,7 @@ static double log_sum_exp(const double *s, int64_t n)
     return top + log(sum);
 }
 
-/* How many scores exceed that of the row's class (the target's largest entry when soft). */
+/* How many scores come before that of the row's class (the target's largest entry when soft). */
 static int64_t better(const struct ref_call *c, int64_t row)
 {
     int64_t classes = c->in[0].dim[1], best = 0, n = 0;
@@ -35,7 +35,7 @@ static int64_t better(const struct ref_call *c, int64_t row)
     for (int64_t k = 1; k < classes; k++)
         best = target(c, row, k) > target(c, row, best) ? k : best;
     for (int64_t k = 0; k < classes; k++)
-        n += s[k] > s[best];
+        n += s[k] > s[best] || (s[k] == s[best] && k < best); /* ties: the lower index */
     return n;
 }
 

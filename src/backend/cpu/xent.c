@@ -72,7 +72,8 @@ static void rows_forward(void *ctx, int64_t begin, int64_t end)
         ((double *)call->saved)[r] = lse;
         rows[r] = (struct row){row_loss(call, r, s, lse), 0};
         for (int64_t k = 0; k < n; k++)
-            rows[r].better += s[k] > s[own];
+            rows[r].better +=
+                s[k] > s[own] || (s[k] == s[own] && k < own); /* ties: the lower index */
     }
 }
 
