@@ -30,20 +30,20 @@ static bool fact_loss(const struct model *m, char *out, size_t size)
 
 static bool fact_acc(const struct model *m, char *out, size_t size)
 {
-    text_percent(out, size, ITER(m).acc);
+    snprintf(out, size, isfinite(ITER(m).acc) ? "%.2f%%" : "-", ITER(m).acc);
     return m->started;
 }
 
 static bool fact_probe(const struct model *m, char *out, size_t size)
 {
-    text_percent(out, size, ITER(m).probe_acc);
+    snprintf(out, size, "%.2f%%", ITER(m).probe_acc);
     return m->started && isfinite(ITER(m).probe_acc);
 }
 
 static bool fact_valid(const struct model *m, char *out, size_t size)
 {
     char a[16], b[16];
-    snprintf(out, size, "%s/%s", text_percent(a, sizeof a, m->valid.u.valid.top1),
+    snprintf(out, size, "%s/%s%%", text_percent(a, sizeof a, m->valid.u.valid.top1),
              text_percent(b, sizeof b, m->valid.u.valid.top5));
     return m->valid.usec != 0;
 }
@@ -141,13 +141,13 @@ const struct fact facts[] = {
     {"epoch", 1, 10, true, fact_epoch},
     {"iter", 1, 9, true, fact_iter},
     {"loss", 1, 8, false, fact_loss},
-    {"batch acc %", 1, 7, false, fact_acc},
-    {"probe acc %", 1, 3, false, fact_probe},
+    {"acc", 1, 7, false, fact_acc},
+    {"probe", 1, 3, false, fact_probe},
     {"eta", 2, 6, true, fact_eta},
     {"lr", 2, 5, false, fact_lr},
     {"views/s", 2, 4, false, fact_speed},
     {"floor-plateau", 2, 3, false, fact_position},
-    {"valid top1/5 %", 2, 2, false, fact_valid},
+    {"valid top1/5", 2, 2, false, fact_valid},
     {"valid loss", 0, 0, false, fact_valid_loss},
     {"grad norm", 0, 0, false, fact_grad},
     {"step", 0, 0, false, fact_step},

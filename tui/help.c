@@ -4,9 +4,9 @@
 
 static const char *const notes[] = {
     "",
-    "Loss: dots are single values, the line is their moving average. Objectives have",
-    "  scales of their own; a vertical line is a switch. floor-plateau: where the loss is",
-    "  between its least possible value (0%) and that of equal embeddings (100%).",
+    "Loss: dots are single values, the line is their moving average. Every",
+    "  objective has a scale of its own; a vertical line is a switch. Above floor:",
+    "  0% is the least possible loss, 100% that of equal embeddings (collapse).",
     "Accuracy: b batch, p online probe, v validation, L linear evaluation.",
     "Plot keys act on the focused plot, or on both when no plot is focused.",
     "Esc and the arrows never do anything to the run.",

@@ -100,7 +100,7 @@ static const struct key_binding table[] = {
      false, act_linear},
     {'q', K_FN + 10, "q F10", "quit", "quit, stop or detach (asks first)", false, act_quit},
     {K_CTRL('c'), K_NONE, "Ctrl-C", NULL,
-     "as q; again: next choice; the fourth time the run is stopped at once", false, act_quit},
+     "as q; again: next choice; the fourth stops the run at once", false, act_quit},
     {K_TAB, K_NONE, "Tab", "focus", "focus the next pane", false, act_focus},
     {K_BACKTAB, K_NONE, "Shift-Tab", NULL, "focus the previous pane", false, act_focus},
     {'z', K_ENTER, "z Enter", "zoom", "give the focused pane the whole screen, or back", false,

@@ -79,6 +79,6 @@ struct layout layout_make(int rows, int cols, int zoomed)
     else if (l.size == SIZE_NORMAL)
         normal(&l, rows, cols);
     else
-        columns(&l, rows, cols, l.size == SIZE_WIDE ? 66 : 46);
+        columns(&l, rows, cols, l.size == SIZE_WIDE ? 66 : 54);
     return l;
 }

@@ -40,32 +40,36 @@ int64_t checkpoints_selected(const void *state, const struct model *m)
     return n ? m->ckpt[rows[position(state, m, rows, n)]].step : -1;
 }
 
-static void note_of(const struct model *m, const struct checkpoint_row *row, char *out, size_t size)
+/* Result of the linear evaluation, or how far it is. */
+static void linear_of(const struct model *m, const struct checkpoint_row *row, char *out,
+                      size_t size)
 {
-    const char *best = row->best ? "best " : "", *gone = row->pruned ? "weights removed " : "";
-    int n = snprintf(out, size, "%s%s", best, gone);
+    char top1[16], top5[16];
     double all = (double)m->linear.u.lin.epochs * m->linear.u.lin.iters;
     double at = (double)m->linear.u.lin.epoch * m->linear.u.lin.iters + m->linear.u.lin.iter + 1;
     if (m->linear.kind && m->linear.u.lin.step == row->step)
-        snprintf(out + n, size - (size_t)n, "evaluating %.0f%%", all > 0 ? 100 * at / all : 0);
+        snprintf(out, size, "at %.0f%%", all > 0 ? fmin(100, 100 * at / all) : 0);
+    else if (isfinite(row->linear1))
+        snprintf(out, size, "%s/%s", text_percent(top1, sizeof top1, row->linear1),
+                 text_percent(top5, sizeof top5, row->linear5));
+    else
+        snprintf(out, size, "-");
 }
 
 static void draw_row(struct canvas *c, struct rect r, const struct model *m,
                      const struct checkpoint_row *row, bool selected)
 {
-    char time[16], bytes[16], valid[16], linear[40] = "-", l1[16], l5[16], note[64];
-    style_t style = selected ? STYLE_SELECT : STYLE_TEXT;
-    if (isfinite(row->linear1))
-        snprintf(linear, sizeof linear, "%s/%s", text_percent(l1, sizeof l1, row->linear1),
-                 text_percent(l5, sizeof l5, row->linear5));
-    note_of(m, row, note, sizeof note);
+    char time[16], bytes[16] = "-", valid[16], linear[40];
+    const char *note = row->pruned ? "weights removed" : row->best ? "best" : "";
+    linear_of(m, row, linear, sizeof linear);
+    if (row->bytes > 0)
+        text_bytes(bytes, sizeof bytes, (double)row->bytes);
     canvas_put(c, r.row, r.col, selected ? c->glyphs->pointer : ' ', STYLE_TEXT);
     r.col++;
     r.cols--;
-    canvas_textf(c, r, style, "%7lld  %8s  %6s  %6s  %12s  %s", (long long)row->step,
-                 text_time(time, sizeof time, row->usec),
-                 row->bytes > 0 ? text_bytes(bytes, sizeof bytes, (double)row->bytes) : "-",
-                 text_percent(valid, sizeof valid, row->valid_top1), linear, note);
+    canvas_textf(c, r, selected ? STYLE_SELECT : STYLE_TEXT, "%7lld  %8s  %6s  %11s  %6s  %s",
+                 (long long)row->step, text_time(time, sizeof time, row->usec),
+                 text_percent(valid, sizeof valid, row->valid_top1), linear, bytes, note);
 }
 
 static void draw(const void *state, const struct pane_view *v, struct canvas *c, struct rect r)
@@ -76,7 +80,7 @@ static void draw(const void *state, const struct pane_view *v, struct canvas *c,
         return;
     }
     canvas_text(c, r.row, r.col + 1, r.cols - 1, STYLE_DIM,
-                "   step      time    size  valid1  linear top1/5  note");
+                "   step      time  valid1  linear 1/5    size  note");
     int at = position(state, v->model, rows, n), room = r.rows - 1;
     int first = room > 0 && at >= room ? at - room + 1 : 0;
     for (int i = first; i < n && i - first < room; i++)

@@ -107,19 +107,22 @@ static void draw(const void *state, const struct pane_view *v, struct canvas *c,
 static void caption(const void *state, const struct pane_view *v, char *out, size_t size)
 {
     const struct loss *l = state;
-    char best[32], ema[24] = "unsmoothed";
+    char best[32];
     if (!l->n)
         return;
     const struct part *p = &l->part[l->n - 1];
-    if (l->level > 0)
-        snprintf(ema, sizeof ema, "ema %g", smooth_weights[l->level]);
-    int n = snprintf(out, size, "%s  %s%s", p->objective, ema, l->log ? "  log" : "");
     double position = v->model->started ? v->model->iter.u.iter.position : NAN;
+    size_t n = 0;
+    if (model_is_collapsed(v->model))
+        n = (size_t)snprintf(out, size, "COLLAPSED to the plateau  ");
+    else if (isfinite(position))
+        n = (size_t)snprintf(out, size, "%.0f%% above floor  ", 100 * position);
+    n += (size_t)snprintf(out + n, size - n, l->level > 0 ? "ema %g" : "unsmoothed",
+                          smooth_weights[l->level]);
+    n += (size_t)snprintf(out + n, size - n, "%s", l->log ? "  log" : "");
     if (p->curve->best_x >= 0)
-        n += snprintf(out + n, size - (size_t)n, "  min %s",
-                      text_number(best, sizeof best, p->curve->best));
-    if (isfinite(position))
-        snprintf(out + n, size - (size_t)n, "  %.0f%% floor-plateau", 100 * position);
+        snprintf(out + n, size - n, "  min %s at %lld",
+                 text_number(best, sizeof best, p->curve->best), (long long)p->curve->best_x);
 }
 
 static bool key(void *state, const struct model *m, int k)

@@ -69,7 +69,7 @@ static int draw_bar(struct canvas *c, struct rect r, double share)
     return r.cols +
            canvas_textf(c, (struct rect){r.row, r.col + r.cols + 1, 1, 5}, STYLE_TEXT, "%3.0f%%",
                         100 * share) +
-           2;
+           3;
 }
 
 /* While there is something to wait for: what, and for how long already. */
