@@ -8,12 +8,13 @@
 
 #include <string.h>
 
-extern const struct cmd_class cmd_train, cmd_linear, cmd_devices;
+extern const struct cmd_class cmd_train, cmd_linear, cmd_devices, cmd_config;
 
 const struct cmd_class *const cmd_classes[] = {
     &cmd_train,
     &cmd_linear,
     &cmd_devices,
+    &cmd_config,
     NULL,
 };
 

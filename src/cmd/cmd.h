@@ -47,6 +47,8 @@ int cmd_main(int argc, char **argv, struct err *);
 /* What --help prints, to `out`. */
 void cmd_help(const struct cmd_class *, FILE *out);
 void cmd_version(FILE *out);
+/* The command's options, then those that every command has; NULL when i is past the end. */
+const struct cmd_option *cmd_option_at(const struct cmd_class *, int i);
 /* Fills `args` from the words after the command's name; getopt_long over the class's table. */
 int cmd_parse(const struct cmd_class *, int argc, char **argv, struct cmd_args *, struct err *);
 
@@ -59,9 +61,12 @@ int cmd_values(const struct cmd_args *, const char *option, const char **out,
 int cmd_int(const struct cmd_args *, const char *option, long min, long max, long fallback,
             long *out, struct err *);
 
-/* Defaults, then the recipe (path may be NULL), then every --set; checked by settings_check. All
- * mistakes go to stderr, the first into *e. origin may be NULL. */
+/* Defaults, then the recipe (path may be NULL), then every --set; checked by settings_check. Of
+ * several mistakes the last is in *e, the others have gone to stderr. origin may be NULL. */
 int cmd_settings(const struct cmd_args *, const char *recipe, struct settings *,
                  struct conf_origin *, struct err *);
+/* The same with all mistakes in `errors`; returns 0 or the exit code. origin must be given. */
+int cmd_settings_all(const struct cmd_args *, const char *recipe, struct settings *,
+                     struct conf_origin *, struct conf_errors *errors);
 
 #endif

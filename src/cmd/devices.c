@@ -52,7 +52,7 @@ static const struct cmd_option options[] = {
 const struct cmd_class cmd_devices = {
     .name = "devices",
     .operands = "",
-    .help = "List the devices to train on, and say why one cannot be used.",
+    .help = "list the devices to train on, and say why one cannot be used",
     .options = options,
     .run = run,
 };

@@ -1,10 +1,7 @@
 /*
- * Options from their tables: getopt_long over one command's options, numbers with a range, and
- * --help in the GNU form.
+ * Options from their tables: getopt_long over one command's options, and numbers with a range.
  */
 #include "cmd/cmd.h"
-
-#include "config.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,8 +17,7 @@ static const struct cmd_option common[] = {
     {NULL, 0, NULL, NULL, false},
 };
 
-/* The command's options, then the common ones; NULL when i is past the end. */
-static const struct cmd_option *option_at(const struct cmd_class *class, int i)
+const struct cmd_option *cmd_option_at(const struct cmd_class *class, int i)
 {
     int n = 0;
     for (const struct cmd_option *o = class->options; o && o->name; o++, n++)
@@ -41,8 +37,8 @@ static void make_parser(const struct cmd_class *class, struct parser *p)
     memset(p, 0, sizeof *p);
     char *s = p->shorts;
     *s++ = ':'; /* a missing argument is told apart, and getopt prints nothing */
-    for (int i = 0; option_at(class, i) && i < MAX_OPTIONS; i++) {
-        const struct cmd_option *o = option_at(class, i);
+    for (int i = 0; cmd_option_at(class, i) && i < MAX_OPTIONS; i++) {
+        const struct cmd_option *o = cmd_option_at(class, i);
         p->longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
                                       FIRST_CODE + i};
         if (o->letter) {
@@ -55,9 +51,10 @@ static void make_parser(const struct cmd_class *class, struct parser *p)
 
 static const struct cmd_option *option_of(const struct cmd_class *class, int code)
 {
-    for (int i = 0; option_at(class, i); i++)
-        if (code == FIRST_CODE + i || (code < FIRST_CODE && code == option_at(class, i)->letter))
-            return option_at(class, i);
+    for (int i = 0; cmd_option_at(class, i); i++)
+        if (code == FIRST_CODE + i ||
+            (code < FIRST_CODE && code == cmd_option_at(class, i)->letter))
+            return cmd_option_at(class, i);
     return NULL;
 }
 
@@ -133,49 +130,4 @@ int cmd_int(const struct cmd_args *args, const char *option, long min, long max,
                        option, text, min, max);
     *out = v;
     return 0;
-}
-
-static void print_option(const struct cmd_option *o, FILE *out)
-{
-    char left[64];
-    snprintf(left, sizeof left, "  %c%c%s --%s%s%s", o->letter ? '-' : ' ',
-             o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->arg ? "=" : "",
-             o->arg ? o->arg : "");
-    fprintf(out, "%-30s %s\n", left, o->help);
-}
-
-static void print_commands(FILE *out)
-{
-    fputs("\nCommands (supcon COMMAND --help tells more):\n", out);
-    for (int i = 1; cmd_classes[i]; i++) {
-        const char *help = cmd_classes[i]->help;
-        fprintf(out, "  %-10s %.*s\n", cmd_classes[i]->name, (int)strcspn(help, "\n"), help);
-    }
-}
-
-void cmd_help(const struct cmd_class *class, FILE *out)
-{
-    bool console = !class->name[0];
-    fprintf(out, "Usage: supcon%s%s [OPTION]... %s\n", console ? "" : " ", class->name,
-            class->operands);
-    if (console)
-        fputs("  or:  supcon COMMAND ...\n", out);
-    fprintf(out, "%s\n\nOptions:\n", class->help);
-    for (int i = 0; option_at(class, i); i++)
-        print_option(option_at(class, i), out);
-    if (console)
-        print_commands(out);
-    fprintf(out, "\nManuals: supcon(1), supcon.cfg(5).\nReport bugs to: <%s>\nHome page: <%s>\n",
-            PACKAGE_BUGREPORT, PACKAGE_URL);
-}
-
-void cmd_version(FILE *out)
-{
-    fprintf(out,
-            "supcon (supcon) %s\n"
-            "Copyright (C) 2026 the supcon developers.\n"
-            "License MIT: <https://opensource.org/license/mit>.\n"
-            "This is free software: you are free to change and redistribute it.\n"
-            "There is NO WARRANTY, to the extent permitted by law.\n",
-            PACKAGE_VERSION);
 }
