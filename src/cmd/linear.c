@@ -109,7 +109,7 @@ static void print_rates(const struct linear_result *r)
     }
 }
 
-static int print_result(const struct cmd_args *args, const struct linear_result *r, struct err *e)
+static void print_result(const struct cmd_args *args, const struct linear_result *r)
 {
     print_rates(r);
     printf("[Linear: %08lld][Test] >> Loss : %.4f, Top1: %.3f, Top5: %.3f, Rate: %g, Sec: %.1f\n",
@@ -118,9 +118,6 @@ static int print_result(const struct cmd_args *args, const struct linear_result 
     if (line)
         printf("%s\n", line);
     free(line);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return err_errno(e, EXIT_IO, errno, "cannot write to standard output");
-    return 0;
 }
 
 static int evaluate(const struct cmd_args *args, const char *checkpoint, const struct settings *s,
@@ -134,7 +131,8 @@ static int evaluate(const struct cmd_args *args, const char *checkpoint, const s
                                .store = find_run(checkpoint, run) ? run : NULL};
     if (linear_evaluate(&q, show, (void *)s, &result, e) < 0)
         return -1;
-    return print_result(args, &result, e);
+    print_result(args, &result);
+    return 0;
 }
 
 static int evaluate_on_device(const struct cmd_args *args, const char *checkpoint,

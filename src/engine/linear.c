@@ -155,8 +155,8 @@ static int open_loader(struct work *w, struct err *e)
 static int open_training(struct work *w, struct err *e)
 {
     size_t rows = (size_t)w->batch;
-    if (heads_open(&w->heads, w->q->dev, &w->s->linear, w->batch, w->encoder.dim, w->data.n_classes,
-                   e) < 0)
+    struct heads_shape shape = {w->batch, w->encoder.dim, w->data.n_classes};
+    if (heads_open(&w->heads, w->q->dev, &shape, &w->s->linear, (uint64_t)w->s->run.seed, e) < 0)
         return -1;
     w->heads.per_epoch = w->iters;
     w->heads.total = w->iters * w->s->linear.epochs;

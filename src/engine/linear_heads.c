@@ -1,7 +1,8 @@
 /*
  * Linear classifiers side by side: one small plan with a linear layer and a cross-entropy per rate
- * over a shared input. The problem is convex, so all heads start at zero. A head whose loss stops
- * being finite is out; the others never notice, as they share nothing but the input.
+ * over a shared input. All heads start from the same seeded weights, so that only the rate tells
+ * them apart. A head whose loss stops being finite is out; the others never notice, as they share
+ * nothing but the input.
  */
 #include "base/log.h"
 #include "engine/linear_part.h"
@@ -37,7 +38,31 @@ static struct graph *build(const struct heads *h, bool training)
     return g;
 }
 
-static int compile(struct heads *h, struct err *e)
+static int copy_weights(struct heads *h, int head, const char *part, float *data, struct err *e)
+{
+    char from[48], to[48];
+    snprintf(from, sizeof from, "head.0.%s", part);
+    snprintf(to, sizeof to, "head.%d.%s", head, part);
+    if (params_get(h->params, params_find(h->params, from), data, e) < 0)
+        return -1;
+    return params_set(h->params, params_find(h->params, to), data, e);
+}
+
+/* As a PyTorch linear layer, the first head's for all. */
+static int init_weights(struct heads *h, uint64_t seed, struct err *e)
+{
+    if (params_init_group(h->params, GROUP_OTHER, seed, e) < 0)
+        return -1;
+    float *data = malloc((size_t)h->dim * (size_t)h->n_classes * sizeof *data);
+    int r = data ? 0 : err_set(e, EXIT_OS, "out of memory for the linear classifiers");
+    for (int k = 1; k < h->n && r == 0; k++)
+        if (copy_weights(h, k, "weight", data, e) < 0 || copy_weights(h, k, "bias", data, e) < 0)
+            r = -1;
+    free(data);
+    return r;
+}
+
+static int compile(struct heads *h, uint64_t seed, struct err *e)
 {
     struct graph *train = build(h, true), *eval = build(h, false);
     int r = -1;
@@ -49,7 +74,7 @@ static int compile(struct heads *h, struct err *e)
         goto out;
     float init[2] = {h->rule->slot_init[0], h->rule->slot_init[1]};
     if (params_declare(h->params, train, e) < 0 || params_alloc(h->params, e) < 0 ||
-        params_need_slots(h->params, h->rule->n_slots, init, e) < 0)
+        params_need_slots(h->params, h->rule->n_slots, init, e) < 0 || init_weights(h, seed, e) < 0)
         goto out;
     h->train = plan_compile(h->dev, train, h->params, e);
     h->eval = h->train ? plan_compile(h->dev, eval, h->params, e) : NULL;
@@ -78,10 +103,11 @@ static void configure(struct heads *h, const struct linear_conf *c)
     memcpy(h->rate, c->lr, sizeof *h->rate * (size_t)c->n_lr);
 }
 
-int heads_open(struct heads *h, struct device *dev, const struct linear_conf *c, int batch, int dim,
-               int n_classes, struct err *e)
+int heads_open(struct heads *h, struct device *dev, const struct heads_shape *shape,
+               const struct linear_conf *c, uint64_t seed, struct err *e)
 {
-    *h = (struct heads){.dev = dev, .batch = batch, .dim = dim, .n_classes = n_classes};
+    *h = (struct heads){
+        .dev = dev, .batch = shape->batch, .dim = shape->dim, .n_classes = shape->n_classes};
     configure(h, c);
     h->rule = optim_find(c->optimizer, e);
     if (!h->rule)
@@ -89,7 +115,7 @@ int heads_open(struct heads *h, struct device *dev, const struct linear_conf *c,
     h->params = params_new(dev);
     if (!h->params)
         return err_set(e, EXIT_OS, "out of memory for the linear classifiers");
-    return compile(h, e);
+    return compile(h, seed, e);
 }
 
 void heads_close(struct heads *h)

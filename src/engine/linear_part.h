@@ -41,7 +41,7 @@ int features_extract(struct encoder *, const struct dataset *, const struct spli
                      bool *cancelled, struct err *);
 
 /* Linear classifiers over one input, trained side by side: parameters head.K.weight, head.K.bias,
- * which start at zero. */
+ * which start from one seeded draw. */
 struct heads {
     struct device *dev;
     struct params *params;
@@ -55,8 +55,11 @@ struct heads {
     bool diverged[CONF_LIST_MAX];
 };
 
-int heads_open(struct heads *, struct device *, const struct linear_conf *, int batch, int dim,
-               int n_classes, struct err *);
+struct heads_shape {
+    int batch, dim, n_classes;
+};
+int heads_open(struct heads *, struct device *, const struct heads_shape *,
+               const struct linear_conf *, uint64_t seed, struct err *);
 void heads_close(struct heads *); /* a zeroed one is fine */
 /* One update of every head that has not diverged. loss, acc [n]: of this batch, per cent. */
 int heads_step(struct heads *, int64_t step, const float *x, const int32_t *labels, double *loss,

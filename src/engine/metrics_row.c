@@ -1,6 +1,6 @@
 /*
  * Which event becomes which row. A number that is not finite is null; of the loss, "nonfinite" says
- * what it was. Fifteen digits give every f32 back exactly.
+ * what it was. Numbers are written so that they read back as the same bits.
  */
 #include "engine/metrics_row.h"
 
@@ -81,67 +81,76 @@ static const struct row rows[] = {{"iter", EV_ITER, iter_fields},
                                   {"linear", EV_LINEAR_DONE, linear_fields},
                                   {0}};
 
-static json_t *real(double x)
+/* The shortest text that reads back as the same double. */
+static void put_real(FILE *f, double x)
 {
-    return isfinite(x) ? json_real(x) : json_null();
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x)
+            break;
+    }
+    fputs(isfinite(x) ? text : "null", f);
 }
 
-static json_t *text(const char *s)
+static void put_text(FILE *f, const char *s)
 {
     json_t *t = json_string(s);
-    return t ? t : json_string("?"); /* cut in the middle of a character */
+    char *quoted = t ? json_dumps(t, JSON_ENCODE_ANY) : NULL;
+    fputs(quoted ? quoted : "\"?\"", f); /* cut in the middle of a character */
+    free(quoted);
+    json_decref(t);
 }
 
-static json_t *field_json(const struct event *ev, const struct field *f)
+static void put_field(FILE *f, const struct event *ev, const struct field *field)
 {
-    const void *at = (const char *)ev + f->offset;
-    switch (f->type) {
+    const void *at = (const char *)ev + field->offset;
+    fprintf(f, ",\"%s\":", field->key);
+    switch (field->type) {
     case F_I64:
-        return json_integer(*(const int64_t *)at);
+        fprintf(f, "%lld", (long long)*(const int64_t *)at);
+        break;
     case F_I32:
-        return json_integer(*(const int32_t *)at);
+        fprintf(f, "%d", *(const int32_t *)at);
+        break;
     case F_REAL:
-        return real(*(const double *)at);
+        put_real(f, *(const double *)at);
+        break;
     case F_BOOL:
-        return json_boolean(*(const bool *)at);
-    default:
-        return text(at);
+        fputs(*(const bool *)at ? "true" : "false", f);
+        break;
+    case F_TEXT:
+        put_text(f, at);
+        break;
     }
 }
 
-static void note_nonfinite(json_t *row, double loss)
+static void put_nonfinite(FILE *f, double loss)
 {
-    const char *what = isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf";
     if (!isfinite(loss))
-        json_object_set_new(row, "nonfinite", json_string(what));
-}
-
-static char *row_text(json_t *row)
-{
-    char *line = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(15)), *out = NULL;
-    if (line && asprintf(&out, "%s\n", line) < 0)
-        out = NULL;
-    free(line);
-    return out;
+        fprintf(f, ",\"nonfinite\":\"%s\"", isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf");
 }
 
 char *metrics_row(const struct event *ev)
 {
     const struct row *r = rows;
+    char *line = NULL;
+    size_t n = 0;
     while (r->ev && r->kind != ev->kind)
         r++;
-    if (!r->ev || ev->replayed)
+    FILE *f = r->ev && !ev->replayed ? open_memstream(&line, &n) : NULL;
+    if (!f)
         return NULL;
-    json_t *row = json_object();
-    json_object_set_new(row, "ev", json_string(r->ev));
-    for (const struct field *f = r->fields; f->key; f++)
-        json_object_set_new(row, f->key, field_json(ev, f));
+    fprintf(f, "{\"ev\":\"%s\"", r->ev);
+    for (const struct field *field = r->fields; field->key; field++)
+        put_field(f, ev, field);
     if (ev->kind == EV_ITER)
-        note_nonfinite(row, ev->u.iter.loss);
-    json_object_set_new(row, "t", json_real((double)ev->usec * 1e-6));
-    char *out = row_text(row);
-    json_decref(row);
-    return out;
+        put_nonfinite(f, ev->u.iter.loss);
+    fprintf(f, ",\"t\":%lld.%06d}\n", (long long)(ev->usec / 1000000), (int)(ev->usec % 1000000));
+    if (fclose(f) == 0)
+        return line;
+    free(line);
+    return NULL;
 }
 
 static void set_field(struct event *ev, const struct field *f, const json_t *v)
@@ -182,7 +191,7 @@ static bool fill(const json_t *row, struct event *ev)
     if (!name || !r->ev || !json_is_integer(json_object_get(row, r->fields[0].key)))
         return false;
     *ev = (struct event){.kind = r->kind, .replayed = true};
-    ev->usec = (int64_t)(json_number_value(json_object_get(row, "t")) * 1e6);
+    ev->usec = llround(json_number_value(json_object_get(row, "t")) * 1e6);
     for (const struct field *f = r->fields; f->key; f++)
         set_field(ev, f, json_object_get(row, f->key));
     const char *word = json_string_value(json_object_get(row, "nonfinite"));

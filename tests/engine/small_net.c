@@ -67,6 +67,7 @@ int small_net_init(struct small_net *s, int width, struct err *e)
     snprintf(s->dev.info.libraries, sizeof s->dev.info.libraries, "none 1.0");
     conf_defaults(settings_table, &s->settings, NULL);
     s->net.dev = &s->dev;
+    s->net.arch = arch_classes[0];
     s->net.model = s->settings.model;
     s->net.live[GROUP_PROJECTION] = true;
     s->net.params = params_new(&s->dev);
