@@ -76,6 +76,8 @@ void conf_unused(const struct conf_section *table, const void *settings, const s
  * origin: where each value came from. */
 int conf_write(FILE *, const struct conf_section *table, const void *settings,
                const struct conf_origin *, bool help, struct err *);
+/* What a key means, its range or choices, and who uses it, in sentences. */
+void conf_about(const struct conf_field *, char *out, size_t size);
 /* Value of one key as text ("" if unknown), for the console and run.json. */
 int conf_get(const struct conf_section *table, const void *settings, const char *key, char *out,
              size_t size);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUE_BYTES = 4200 }; /* a text of 1023 bytes, every one escaped */
+enum { COMMENT_WIDTH = 96, VALUE_BYTES = 4200 }; /* a text of 1023 bytes, every one escaped */
 
 /* The shortest decimal that reads back to the same double, marked as a real number. */
 static void float_text(double v, char *out, size_t size)
@@ -107,21 +107,40 @@ void conf_choices_text(const struct conf_field *f, char *out, size_t size)
         n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : "", name);
 }
 
-static void write_help(FILE *out, const struct conf_field *f, const char *indent)
+/* A comment of as many lines as it takes. */
+static void write_comment(FILE *out, const char *text, const char *indent)
+{
+    int at = 0;
+    for (; *text; text += strspn(text, " ")) {
+        int n = (int)strcspn(text, " ");
+        if (at == 0 || at + 1 + n > COMMENT_WIDTH) {
+            fprintf(out, "%s%s#", at ? "\n" : "", indent);
+            at = (int)strlen(indent) + 1;
+        }
+        fprintf(out, " %.*s", n, text);
+        at += 1 + n;
+        text += n;
+    }
+    fputc('\n', out);
+}
+
+void conf_about(const struct conf_field *f, char *out, size_t size)
 {
     char text[256];
-    fprintf(out, "%s# %s", indent, f->help);
+    size_t n = (size_t)snprintf(out, size, "%s", f->help);
     conf_range_text(f, text, sizeof text);
-    if (*text)
-        fprintf(out, " %c%s%s%s.", (char)(text[0] == 'a' ? 'A' : text[0]), text + 1,
-                f->unit ? " " : "", f->unit ? f->unit : "");
-    if (f->type == CONF_CHOICE) {
-        conf_choices_text(f, text, sizeof text);
-        fprintf(out, " One of %s.", text);
+    if (*text && n < size)
+        n += (size_t)snprintf(out + n, size - n, " Allowed: %s%s%s.", text, f->unit ? " " : "",
+                              f->unit ? f->unit : "");
+    conf_choices_text(f, text, sizeof text);
+    if (*text && n < size)
+        n += (size_t)snprintf(out + n, size - n, " One of %s.", text);
+    if (f->kinds && n < size) {
+        n += (size_t)snprintf(out + n, size - n, " Used by ");
+        for (const char *p = f->kinds; *p && n + 3 < size; p++)
+            n += (size_t)snprintf(out + n, size - n, "%s%c", *p == ' ' ? "," : "", *p);
+        snprintf(out + n, size - n, ".");
     }
-    if (f->kinds)
-        fprintf(out, " For %s.", f->kinds);
-    fputc('\n', out);
 }
 
 struct writer {
@@ -136,8 +155,10 @@ static void write_field(const struct writer *w, const struct conf_section *s,
 {
     const char *indent = *s->name ? "    " : "";
     char text[VALUE_BYTES], key[128];
-    if (w->help)
-        write_help(w->out, f, indent);
+    if (w->help) {
+        conf_about(f, text, sizeof text);
+        write_comment(w->out, text, indent);
+    }
     conf_value_text(f, section, true, text, sizeof text);
     fprintf(w->out, "%s%s = %s;", indent, f->name, text);
     if (w->origin) {
@@ -152,8 +173,10 @@ int conf_write(FILE *out, const struct conf_section *table, const void *settings
 {
     struct writer w = {out, table, origin, help};
     for (const struct conf_section *s = table; s->name; s++) {
+        if (help && s != table)
+            fputc('\n', out);
         if (help && s->help)
-            fprintf(out, "%s# %s\n", s == table ? "" : "\n", s->help);
+            write_comment(out, s->help, "");
         if (*s->name)
             fprintf(out, "%s: {\n", s->name);
         for (const struct conf_field *f = s->fields; f->name; f++)
