@@ -9,18 +9,23 @@ static double loss_scale(const struct objective_conf *c)
     return c->base_temperature > 0.0 ? c->temperature / c->base_temperature : 1.0;
 }
 
+struct op_attr objective_contrastive_attr(const struct objective_conf *c, int views, bool simclr)
+{
+    return (struct op_attr){
+        .views = views,
+        .temperature = (float)c->temperature,
+        .scale = (float)loss_scale(c),
+        .simclr = simclr,
+        .anchors_one = strcmp(c->contrast_mode, "one") == 0,
+    };
+}
+
 int objective_contrastive(struct graph *g, const struct objective_input *in, bool simclr)
 {
     int64_t d = g->values[in->features].dim[1];
     int hidden = graph_relu(g, graph_linear(g, "projection.0", in->features, d));
     int z = graph_l2norm(g, graph_linear(g, "projection.2", hidden, in->projection_dim));
-    struct op_attr attr = {
-        .views = in->views,
-        .temperature = (float)in->conf->temperature,
-        .scale = (float)loss_scale(in->conf),
-        .simclr = simclr,
-        .anchors_one = strcmp(in->conf->contrast_mode, "one") == 0,
-    };
+    struct op_attr attr = objective_contrastive_attr(in->conf, in->views, simclr);
     return graph_contrastive(g, "loss", z, in->labels, &attr);
 }
 

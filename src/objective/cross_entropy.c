@@ -2,14 +2,16 @@
  * - eps) one-hot + eps / K. */
 #include "objective/objective_impl.h"
 
+static struct op_attr attr(const struct objective_conf *c, int views)
+{
+    return (struct op_attr){.views = views, .label_smoothing = (float)c->label_smoothing};
+}
+
 static int build(struct graph *g, const struct objective_input *in)
 {
-    struct op_attr attr = {
-        .views = in->views,
-        .label_smoothing = (float)in->conf->label_smoothing,
-    };
+    struct op_attr a = attr(in->conf, in->views);
     return graph_xent(g, "loss", graph_linear(g, "fc", in->features, in->n_classes), in->labels,
-                      &attr);
+                      &a);
 }
 
 static bool bounds(const struct objective_conf *c, const int32_t *labels, int n, int views,
@@ -25,6 +27,8 @@ const struct objective_class objective_cross_entropy = {
     .contrastive = false,
     .views = 1,
     .head = GROUP_FC,
+    .loss = OP_XENT,
+    .attr = attr,
     .build = build,
     .bounds = bounds,
 };

@@ -32,6 +32,8 @@ struct objective_class {
     int views;             /* views it wants when augment.views is not set: 2, or 1 */
     int min_views;         /* fewest it can work with (simclr: 2); 0 is 1 */
     enum param_group head; /* GROUP_PROJECTION or GROUP_FC */
+    enum op loss;          /* its loss, and that op's attributes */
+    struct op_attr (*attr)(const struct objective_conf *, int views);
     int (*build)(struct graph *,
                  const struct objective_input
                      *); /* value id of the loss; failures are sticky in the graph */

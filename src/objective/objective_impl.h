@@ -12,6 +12,8 @@ extern const struct objective_class objective_supcon, objective_simclr, objectiv
  */
 int objective_contrastive(struct graph *, const struct objective_input *, bool simclr);
 
+struct op_attr objective_contrastive_attr(const struct objective_conf *, int views, bool simclr);
+
 /*
  * The loss of an anchor with m - 1 positives among M rows when all embeddings are equal, ln(M - 1)
  * (the plateau), and when the C classes form a perfect simplex, ln((m - 1) + (M - m) exp(-C / ((C -

@@ -4,6 +4,11 @@
 
 #include <stdlib.h>
 
+static struct op_attr attr(const struct objective_conf *c, int views)
+{
+    return objective_contrastive_attr(c, views, true);
+}
+
 static int build(struct graph *g, const struct objective_input *in)
 {
     return objective_contrastive(g, in, true);
@@ -30,6 +35,8 @@ const struct objective_class objective_simclr = {
     .views = 2,
     .min_views = 2,
     .head = GROUP_PROJECTION,
+    .loss = OP_CONTRASTIVE,
+    .attr = attr,
     .build = build,
     .bounds = bounds,
 };

@@ -4,6 +4,11 @@
 
 #include <stdlib.h>
 
+static struct op_attr attr(const struct objective_conf *c, int views)
+{
+    return objective_contrastive_attr(c, views, false);
+}
+
 static int build(struct graph *g, const struct objective_input *in)
 {
     return objective_contrastive(g, in, false);
@@ -29,6 +34,8 @@ const struct objective_class objective_supcon = {
     .contrastive = true,
     .views = 2,
     .head = GROUP_PROJECTION,
+    .loss = OP_CONTRASTIVE,
+    .attr = attr,
     .build = build,
     .bounds = bounds,
 };
