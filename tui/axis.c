@@ -78,7 +78,7 @@ char *axis_label(const struct axis *a, double tick, char *out, size_t size)
     double largest = fmax(fabs(a->tick[0]), fabs(a->tick[a->n - 1]));
     if (a->log)
         snprintf(out, size, tick >= 1e5 || tick < 1e-3 ? "%.0e" : "%.7g", tick);
-    else if (largest >= 1e5 || largest < 1e-3)
+    else if (largest >= 1e7 || largest < 1e-3)
         snprintf(out, size, "%.1e", tick);
     else
         snprintf(out, size, "%.*f", a->step < 1 ? (int)fmin(5, ceil(-log10(a->step) - 1e-9)) : 0,

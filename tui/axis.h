@@ -23,7 +23,7 @@ struct axis {
 void axis_fit(struct axis *, double lo, double hi, int max_ticks, bool log);
 /* 0 at the low end, 1 at the high end; not clamped; NaN where the value has no place. */
 double axis_place(const struct axis *, double value);
-/* Label of a tick, at most 7 characters. */
+/* Label of a tick, at most 9 characters. */
 char *axis_label(const struct axis *, double tick, char *out, size_t size);
 
 #endif

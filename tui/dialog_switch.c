@@ -35,7 +35,7 @@ static void describe_effects(struct dialog *d, const struct console *c,
     describe_heads(d, from, to);
     if (from->views != to->views)
         dialog_line(d,
-                    "Data       %d view%s of each image instead of %d, unless augment.views says",
+                    "Data       %d view%s of each image instead of %d, unless augment.views is set",
                     to->views, to->views == 1 ? "" : "s", from->views);
     dialog_line(d, "Rate       the schedule goes on");
     dialog_line(d, "Loss       values before and after cannot be compared; a new series begins");

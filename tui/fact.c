@@ -140,8 +140,8 @@ static bool fact_data(const struct model *m, char *out, size_t size)
 const struct fact facts[] = {
     {"epoch", 1, 10, true, fact_epoch},
     {"iter", 1, 9, true, fact_iter},
-    {"loss", 1, 8, false, fact_loss},
-    {"acc", 1, 7, false, fact_acc},
+    {"loss", 1, 12, false, fact_loss},
+    {"acc", 1, 8, false, fact_acc},
     {"probe", 1, 3, false, fact_probe},
     {"eta", 2, 6, true, fact_eta},
     {"lr", 2, 5, false, fact_lr},

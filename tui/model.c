@@ -219,10 +219,14 @@ const char *model_state_word(const struct model *m, int *glyph)
     *glyph = m->state >= 0 && m->state <= STATE_FAILED ? m->state : STATE_IDLE;
     if (m->trained && m->state == STATE_STOPPED)
         return "DONE";
-    if (m->stopping && m->state != STATE_STOPPED && m->state != STATE_FAILED)
+    if (m->stopping && m->state != STATE_STOPPED && m->state != STATE_FAILED) {
+        *glyph = STATE_PREPARING;
         return "STOPPING";
-    if (m->asked == CMD_PAUSE && m->state == STATE_RUNNING)
+    }
+    if (m->asked == CMD_PAUSE && m->state == STATE_RUNNING) {
+        *glyph = STATE_PREPARING;
         return "PAUSING";
+    }
     if (m->state == STATE_EVALUATING && !m->evaluating)
         return "VALIDATE";
     if (m->state == STATE_PAUSED && m->evaluating)

@@ -90,13 +90,14 @@ static bool draw_evaluation(const struct model *m, struct canvas *c, struct rect
         return false;
     double all = (double)m->linear.u.lin.epochs * m->linear.u.lin.iters;
     double done = (double)m->linear.u.lin.epoch * m->linear.u.lin.iters + m->linear.u.lin.iter + 1;
-    int col = r.col + (r.cols > 60 ? draw_bar(c, (struct rect){r.row, r.col, 1, r.cols / 5},
+    int col = r.col + (r.cols > 60 ? draw_bar(c, (struct rect){r.row, r.col, 1, r.cols / 6},
                                               all > 0 ? fmin(1, done / all) : 0)
                                    : 0);
     canvas_textf(c, (struct rect){r.row, col, 1, r.col + r.cols - col}, STYLE_TEXT,
-                 "linear evaluation of %lld: epoch %d/%d  loss %s  acc %.2f %%  (training waits)",
+                 "evaluating %lld: epoch %d/%d  acc %.2f%%  loss %s%s",
                  (long long)m->linear.u.lin.step, m->linear.u.lin.epoch, m->linear.u.lin.epochs,
-                 text_number(loss, sizeof loss, m->linear.u.lin.loss), m->linear.u.lin.acc);
+                 m->linear.u.lin.acc, text_number(loss, sizeof loss, m->linear.u.lin.loss),
+                 r.cols > 100 && !m->trained ? "  (training waits)" : "");
     return true;
 }
 

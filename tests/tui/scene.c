@@ -27,8 +27,8 @@ static bool keep(void *ctx, const struct command *command)
 void scene_open(struct scene *s)
 {
     struct err e;
-    *s = (struct scene){.usec = 1700000000000000, .epochs = 10, .iters = 100,
-                        .objective = "supcon"};
+    *s =
+        (struct scene){.usec = 1700000000000000, .epochs = 10, .iters = 100, .objective = "supcon"};
     struct console_options options = {.post = keep, .ctx = s, .objectives = objectives};
     if (console_init(&s->console, &options, &e) != 0)
         abort();

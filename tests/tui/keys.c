@@ -1,0 +1,471 @@
+/* Keys and dialogs: each key of the table does what it says, and nothing asks the engine for
+ * anything without being chosen. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "scene.h"
+#include "tui/chooser.h"
+#include "tui/keys.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct scene scene;
+
+static int set_up(void **state)
+{
+    (void)state;
+    scene_open(&scene);
+    scene_begin(&scene);
+    for (int i = 0; i < 3; i++) {
+        scene_train(&scene, 100);
+        scene_validate(&scene, 50);
+        scene_save(&scene, true);
+    }
+    scene_train(&scene, 13);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scene_close(&scene);
+    return 0;
+}
+
+static const struct command *last(int kind)
+{
+    assert_true(scene.n_posted > 0);
+    const struct command *c = &scene.posted[scene.n_posted - 1];
+    assert_int_equal(c->kind, kind);
+    return c;
+}
+
+static bool shows(const char *text)
+{
+    char *screen = scene_dump(&scene, 24, 80, "ascii");
+    bool found = strstr(screen, text) != NULL;
+    free(screen);
+    return found;
+}
+
+#define assert_shows(text)                                                                         \
+    do {                                                                                           \
+        if (!shows(text))                                                                          \
+            fail_msg("\"%s\" is not on the screen", text);                                         \
+    } while (0)
+
+static void p_pauses_and_resumes(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "p");
+    last(CMD_PAUSE);
+    assert_shows(".. PAUSING");
+    scene_ack(&scene, CMD_PAUSE, true, "");
+    scene_state(&scene, STATE_PAUSED, false);
+    assert_shows("|| PAUSED");
+    scene_keys(&scene, "<F3>");
+    last(CMD_RESUME);
+    assert_int_equal(scene.n_posted, 2);
+}
+
+static void s_saves(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "s<F5>");
+    last(CMD_SAVE);
+    assert_int_equal(scene.n_posted, 2);
+    scene_ack(&scene, CMD_SAVE, false, "step 300 is saved already");
+    assert_shows("save refused: step 300 is saved already");
+}
+
+static void o_asks_and_then_saves_and_switches(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "o<Enter>");
+    assert_int_equal(scene.n_posted, 0); /* the first choice is to cancel */
+    scene_keys(&scene, "o<Down><Down>");
+    assert_shows("Switch objective: supcon -> cross-entropy");
+    assert_shows("projection head is kept aside");
+    scene_keys(&scene, "<Enter>");
+    assert_string_equal(last(CMD_SWITCH)->text, "cross-entropy");
+    assert_int_equal(scene.posted[0].kind, CMD_SAVE);
+    assert_int_equal(scene.n_posted, 2);
+}
+
+static void o_does_not_save_what_is_saved(void **state)
+{
+    (void)state;
+    scene_save(&scene, false);
+    scene_keys(&scene, "o1");
+    assert_string_equal(last(CMD_SWITCH)->text, "simclr");
+    assert_int_equal(scene.n_posted, 1);
+}
+
+static void v_evaluates_the_selected_checkpoint(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "v<Enter>");
+    assert_int_equal(scene.n_posted, 0);
+    scene_keys(&scene, "<Down><Down>v");
+    assert_shows("Evaluate checkpoint 100");
+    scene_keys(&scene, "v");
+    assert_int_equal(last(CMD_LINEAR)->step, 100);
+    scene_keys(&scene, "<Up>vn");
+    assert_int_equal(last(CMD_LINEAR)->step, -1);
+}
+
+static void selection_stays_when_checkpoints_come(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "<Down>");
+    scene_save(&scene, false);
+    assert_int_equal(console_checkpoint(&scene.console), 200);
+    scene_keys(&scene, "<Home>");
+    assert_int_equal(console_checkpoint(&scene.console), 313);
+    scene_train(&scene, 1);
+    scene_save(&scene, false);
+    assert_int_equal(console_checkpoint(&scene.console), 314); /* it was the newest, and is */
+    scene_keys(&scene, "<End>");
+    assert_int_equal(console_checkpoint(&scene.console), 100);
+}
+
+static void v_offers_to_cancel_what_runs(void **state)
+{
+    (void)state;
+    scene_evaluate(&scene, 300, 3);
+    scene_keys(&scene, "v<Enter>");
+    assert_int_equal(scene.n_posted, 0);
+    scene_keys(&scene, "vc");
+    last(CMD_CANCEL);
+}
+
+static void removed_weights_cannot_be_evaluated(void **state)
+{
+    struct event e = {.kind = EV_PRUNED};
+    (void)state;
+    scene_evaluated(&scene, 100, 80);
+    e.u.ckpt.step = 100;
+    scene_send(&scene, &e);
+    scene_keys(&scene, "<End>v");
+    assert_shows("weights of checkpoint 100 have been removed");
+    assert_false(shows("Evaluate checkpoint"));
+}
+
+static void q_stays_unless_told_otherwise(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "q<Enter>");
+    scene_keys(&scene, "q<Esc>");
+    scene_keys(&scene, "qq");
+    assert_int_equal(scene.n_posted, 0);
+    assert_int_equal(scene.console.leave, LEAVE_NO);
+}
+
+static void q_can_stop_and_save(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "q<Down>");
+    assert_shows("> (s) Stop after this iteration and save");
+    scene_keys(&scene, "<Enter>");
+    assert_int_equal(last(CMD_STOP)->code, 0);
+    assert_shows("STOPPING");
+}
+
+static void q_can_abandon_and_says_what_is_lost(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "q<Down><Down>");
+    assert_shows("Stop now, lose 13 iterations");
+    scene_keys(&scene, "<Enter>");
+    last(CMD_ABANDON);
+}
+
+static void q_can_detach(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "qd");
+    assert_int_equal(scene.console.leave, LEAVE_DETACH);
+    assert_int_equal(scene.n_posted, 0);
+}
+
+static void q_leaves_at_once_when_all_is_done(void **state)
+{
+    (void)state;
+    scene_save(&scene, false);
+    scene_state(&scene, STATE_STOPPED, false);
+    assert_shows("# DONE");
+    scene_keys(&scene, "qq");
+    assert_int_equal(last(CMD_STOP)->code, 0);
+}
+
+static void four_interrupts_end_the_run(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "<C-c>");
+    assert_shows(">     Stay");
+    scene_keys(&scene, "<C-c>");
+    assert_shows("> (s) Stop after");
+    scene_keys(&scene, "<C-c>");
+    assert_shows(">     Stop now");
+    assert_int_equal(scene.n_posted, 0);
+    scene_keys(&scene, "<C-c>");
+    last(CMD_ABANDON);
+    /* and again, should the run not end */
+    scene_keys(&scene, "<C-c><C-c><C-c><C-c>");
+    assert_int_equal(scene.console.leave, LEAVE_KILL);
+}
+
+static void an_interrupt_replaces_another_dialog(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "o<C-c>");
+    assert_ptr_equal(scene.console.dialog.class, &dialog_quit);
+    scene_keys(&scene, "<Esc>?<C-c>");
+    assert_ptr_equal(scene.console.dialog.class, &dialog_quit);
+}
+
+static void escape_asks_the_engine_for_nothing(void **state)
+{
+    static const char *const from[] = {"",        "q", "q<Down>", "o<Down>",
+                                       "v<Down>", "?", "z",       "<Tab>z"};
+    (void)state;
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        scene_keys(&scene, from[i]);
+        scene_keys(&scene, "<Esc><Esc>");
+        assert_null(scene.console.dialog.class);
+        assert_false(scene.console.help || scene.console.zoomed);
+        assert_int_equal(scene.console.leave, LEAVE_NO);
+    }
+    assert_int_equal(scene.n_posted, 0);
+}
+
+static void help_lists_every_key(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "?");
+    for (const struct key_binding *k = key_table(); k->name; k++) {
+        char *screen = scene_dump(&scene, 60, 100, "ascii");
+        if (!strstr(screen, k->name) || !strstr(screen, k->help))
+            fail_msg("%s is not in the help", k->name);
+        free(screen);
+    }
+    scene_keys(&scene, "?");
+    assert_false(scene.console.help);
+}
+
+static void help_scrolls(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "?<PgDn><PgDn><PgDn><PgDn><PgDn><PgDn>");
+    assert_shows("Esc and the arrows never");
+    scene_keys(&scene, "<PgUp><PgUp><PgUp><PgUp><PgUp><PgUp>");
+    assert_shows("show this help");
+}
+
+static void tab_moves_the_focus_and_z_zooms_it(void **state)
+{
+    (void)state;
+    assert_shows(">Checkpoints");
+    scene_keys(&scene, "<Tab>");
+    assert_shows(">Log");
+    scene_keys(&scene, "<Tab>");
+    assert_shows(">Loss");
+    scene_keys(&scene, "<S-Tab><S-Tab>z");
+    assert_shows(">Checkpoints");
+    assert_false(shows("Loss "));
+    scene_keys(&scene, "z");
+    assert_shows("Loss ");
+}
+
+static void plot_keys_act_on_the_focused_plot_or_on_both(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "y");
+    scene_keys(&scene, "<S-Tab>z");
+    assert_shows("  log");
+    scene_keys(&scene, "zyz"); /* accuracy is linear again */
+    assert_false(shows("  log"));
+    scene_keys(&scene, "z<S-Tab>z]");
+    assert_shows("Loss  28% above floor  ema 0.95  log");
+    scene_keys(&scene, "[[[[[[[[[[");
+    assert_shows("unsmoothed");
+    scene_keys(&scene, "f");
+    assert_shows("ema 0.9  min");
+}
+
+static void r_hides_the_single_values(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "<Tab><Tab>z");
+    char *with = scene_dump(&scene, 24, 80, "braille");
+    scene_keys(&scene, "r");
+    char *without = scene_dump(&scene, 24, 80, "braille");
+    assert_string_not_equal(with, without);
+    scene_keys(&scene, "r");
+    char *again = scene_dump(&scene, 24, 80, "braille");
+    assert_string_equal(with, again);
+    free(with);
+    free(without);
+    free(again);
+}
+
+static void the_log_scrolls_and_follows(void **state)
+{
+    char line[32];
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        snprintf(line, sizeof line, "line %02d of many", i);
+        scene_log(&scene, 0, line);
+    }
+    assert_shows("line 49");
+    scene_keys(&scene, "<Tab><PgUp>");
+    assert_shows("line 39");
+    assert_false(shows("line 49"));
+    scene_log(&scene, 0, "one more"); /* what is looked at stays */
+    assert_shows("line 39");
+    scene_keys(&scene, "<End>");
+    assert_shows("one more");
+}
+
+static void screen_keys_ask_the_terminal_side(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "<C-l>");
+    assert_true(scene.console.repaint);
+    scene_keys(&scene, "q<C-z>"); /* in a dialog too */
+    assert_true(scene.console.suspend);
+    assert_int_equal(scene.n_posted, 0);
+}
+
+static void every_key_of_the_table_is_heard(void **state)
+{
+    (void)state;
+    for (const struct key_binding *k = key_table(); k->name; k++) {
+        assert_non_null(k->run);
+        assert_non_null(k->help);
+        scene.console.dirty = false;
+        console_key(&scene.console, k->key);
+        assert_true(scene.console.dirty);
+        scene_keys(&scene, "<Esc><Esc>");
+        for (const struct key_binding *other = key_table(); other->name; other++)
+            if (other != k)
+                assert_true(other->key != k->key && other->key != k->alias);
+    }
+}
+
+static void a_full_queue_is_told(void **state)
+{
+    (void)state;
+    scene.deaf = true;
+    scene_keys(&scene, "p");
+    assert_shows("pause: the engine takes no more commands");
+    assert_false(shows("PAUSING"));
+}
+
+static void a_message_of_failure_stays_until_a_key(void **state)
+{
+    (void)state;
+    scene_text(&scene, EV_SAVE_FAILED,
+               "a/path/that/is/quite/long/and/longer: No space left on device");
+    console_tick(&scene.console, scene.usec + 3600000000);
+    assert_shows("No space left on device");
+    assert_shows("! SAVE FAILED");
+    scene_keys(&scene, "<Esc>");
+    assert_shows("? help");
+    assert_shows("! SAVE FAILED");
+    scene_save(&scene, false);
+    assert_false(shows("! SAVE FAILED"));
+}
+
+static void collapse_is_announced(void **state)
+{
+    struct event e;
+    (void)state;
+    e = scene.console.model.iter;
+    e.u.iter.position = .9999;
+    for (int i = 0; i < 49; i++)
+        scene_send(&scene, &e);
+    assert_false(shows("COLLAPSED"));
+    scene_send(&scene, &e);
+    assert_shows("COLLAPSED");
+}
+
+static void nothing_is_redrawn_when_nothing_changes(void **state)
+{
+    (void)state;
+    scene_state(&scene, STATE_PAUSED, false);
+    console_tick(&scene.console, scene.usec + 10000000);
+    scene.console.dirty = false;
+    for (int i = 0; i < 20; i++)
+        console_tick(&scene.console, scene.usec + 11000000 + i * 1000000);
+    assert_false(scene.console.dirty);
+}
+
+static void the_chooser_chooses(void **state)
+{
+    struct choice choice[3] = {{.path = "conf/a.cfg"},
+                               {.path = "runs/a-1", .is_run = true},
+                               {.path = "runs/a-2", .is_run = true, .blocked = true}};
+    struct chooser ch = {.choice = choice, .n = 3};
+    (void)state;
+    assert_int_equal(chooser_key(&ch, K_DOWN), CHOSEN_NOT_YET);
+    assert_int_equal(chooser_key(&ch, K_ENTER), CHOSEN);
+    assert_int_equal(ch.selected, 1);
+    assert_int_equal(chooser_key(&ch, 'j'), CHOSEN_NOT_YET);
+    assert_int_equal(chooser_key(&ch, K_ENTER), CHOSEN_NOT_YET); /* in use */
+    assert_true(ch.note[0]);
+    assert_int_equal(chooser_key(&ch, K_DOWN), CHOSEN_NOT_YET);
+    assert_int_equal(ch.selected, 2);
+    assert_int_equal(chooser_key(&ch, 'q'), CHOSEN_NONE);
+    struct chooser none = {.n = 0};
+    assert_int_equal(chooser_key(&none, K_ENTER), CHOSEN_NOT_YET);
+    assert_int_equal(chooser_key(&none, K_END), CHOSEN_NOT_YET);
+    assert_int_equal(none.selected, 0);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(p_pauses_and_resumes),
+        test(s_saves),
+        test(o_asks_and_then_saves_and_switches),
+        test(o_does_not_save_what_is_saved),
+        test(v_evaluates_the_selected_checkpoint),
+        test(selection_stays_when_checkpoints_come),
+        test(v_offers_to_cancel_what_runs),
+        test(removed_weights_cannot_be_evaluated),
+        test(q_stays_unless_told_otherwise),
+        test(q_can_stop_and_save),
+        test(q_can_abandon_and_says_what_is_lost),
+        test(q_can_detach),
+        test(q_leaves_at_once_when_all_is_done),
+        test(four_interrupts_end_the_run),
+        test(an_interrupt_replaces_another_dialog),
+        test(escape_asks_the_engine_for_nothing),
+        test(help_lists_every_key),
+        test(help_scrolls),
+        test(tab_moves_the_focus_and_z_zooms_it),
+        test(plot_keys_act_on_the_focused_plot_or_on_both),
+        test(r_hides_the_single_values),
+        test(the_log_scrolls_and_follows),
+        test(screen_keys_ask_the_terminal_side),
+        test(every_key_of_the_table_is_heard),
+        test(a_full_queue_is_told),
+        test(a_message_of_failure_stays_until_a_key),
+        test(collapse_is_announced),
+        test(nothing_is_redrawn_when_nothing_changes),
+        test(the_chooser_chooses),
+    };
+    setenv("TZ", "UTC", 1);
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        return 77;
+    return cmocka_run_group_tests_name("tui/keys", tests, NULL, NULL);
+}
