@@ -27,13 +27,13 @@ src/base: base
 src/backend: base nn backend optim kernels
 src/nn: base backend nn
 src/arch: base nn arch
-src/objective: base nn objective
+src/objective: base backend nn objective
 src/optim: base nn backend optim
 src/data: base data
 src/engine: base nn backend arch objective optim data engine
 src/exp: base nn backend arch objective optim data engine exp
 src/cmd: base nn backend arch objective optim data engine exp cmd tui
-tui: base engine tui cmd
+tui: base objective engine tui
 kernels: base nn kernels optim
 '
 wrong=$(echo "$directions" | while IFS=: read -r dir allowed; do
