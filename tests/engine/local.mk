@@ -15,3 +15,7 @@ tests_engine_checkpoint_crash_LDADD = $(test_libs)
 TESTS += tests/engine/run tests/engine/checkpoint
 dist_check_SCRIPTS += tests/engine/checkpoint_crash.sh
 TESTS += tests/engine/checkpoint_crash.sh
+check_PROGRAMS += tests/engine/linear
+tests_engine_linear_SOURCES = tests/engine/linear.c
+tests_engine_linear_LDADD = $(test_libs)
+TESTS += tests/engine/linear
