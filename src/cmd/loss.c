@@ -126,6 +126,8 @@ static int write_gradient(struct given *g, const char *path, struct err *e)
     out.data = grad;
     int rc = st_write(path, &out, 1, NULL, e);
     free(grad);
+    if (rc && e->code == EXIT_NOINPUT) /* a folder that is not there */
+        e->code = EXIT_CANTCREATE;
     return rc;
 }
 
@@ -140,7 +142,7 @@ static void print_loss(const struct loss_problem *p, bool json)
         printf("Loss : %.9g, Acc: %.3f\n", loss, top1);
 }
 
-/* settings: defaults, --loss, and every --set. */
+/* Defaults, but the CPU, where so little work is done soonest; --loss; every --set. */
 static int read_settings(const struct cmd_args *args, struct settings *s, struct err *e)
 {
     const char *sets[64], *name = cmd_value(args, "loss");
@@ -149,6 +151,7 @@ static int read_settings(const struct cmd_args *args, struct settings *s, struct
     if (!origin)
         return err_set(e, EXIT_OS, "out of memory");
     conf_defaults(settings_table, s, origin);
+    snprintf(s->run.device, sizeof s->run.device, "cpu");
     for (int i = 0; i < n && rc == 0; i++)
         rc = conf_set(settings_table, s, sets[i], origin, e);
     conf_origin_free(origin);
