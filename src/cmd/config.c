@@ -56,7 +56,7 @@ static const struct verb {
     const char *name;
     bool needs_file;
     int (*run)(struct job *, struct err *);
-} verbs[] = {{"check", true, check}, {"show", true, show}, {"default", false, print_default}};
+} verbs[] = {{"check", true, check}, {"show", false, show}, {"default", false, print_default}};
 
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 

@@ -5,3 +5,5 @@ EXTRA_DIST += tests/cli/tiny.sh
 
 dist_check_SCRIPTS += tests/cli/loss.sh
 TESTS += tests/cli/loss.sh
+dist_check_SCRIPTS += tests/cli/config.sh tests/cli/options.sh tests/cli/man.sh
+TESTS += tests/cli/config.sh tests/cli/options.sh tests/cli/man.sh

@@ -20,3 +20,18 @@ tests_unit_schedule_LDADD = $(test_libs)
 tests_unit_objective_SOURCES = tests/unit/objective.c
 tests_unit_objective_LDADD = $(test_libs)
 TESTS += tests/unit/optim tests/unit/schedule tests/unit/objective
+
+# base, threads and files; all settings
+check_PROGRAMS += tests/unit/rng tests/unit/queue tests/unit/ring tests/unit/file tests/unit/settings
+tests_unit_rng_SOURCES = tests/unit/rng.c
+tests_unit_rng_LDADD = $(test_libs)
+tests_unit_queue_SOURCES = tests/unit/queue.c
+tests_unit_queue_LDADD = $(test_libs)
+tests_unit_ring_SOURCES = tests/unit/ring.c
+tests_unit_ring_LDADD = $(test_libs)
+tests_unit_file_SOURCES = tests/unit/file.c
+tests_unit_file_LDADD = $(test_libs)
+tests_unit_settings_SOURCES = tests/unit/settings.c
+tests_unit_settings_LDADD = $(test_libs)
+TESTS += tests/unit/rng tests/unit/queue tests/unit/ring tests/unit/file tests/unit/settings
+tsan_tests += tests/unit/queue tests/unit/ring
