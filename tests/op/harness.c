@@ -60,7 +60,9 @@ static struct tensor bytes_at(void *data, size_t n)
 static int poison(struct bench *b, void *data, size_t n)
 {
     struct tensor t = bytes_at(data, n);
-    void *nan = malloc(n + 1);
+    void *nan = n ? malloc(n) : NULL;
+    if (n == 0)
+        return 0;
     if (!nan)
         return fail(b, "out of memory");
     memset(nan, 0xFF, n);
