@@ -63,3 +63,9 @@ EXTRA_DIST += \
 	tests/tui/expected/training-80x24-braille.txt \
 	tests/tui/expected/zoomed-80x24-ascii.txt \
 	tests/tui/expected/zoomed-80x24-braille.txt
+dist_check_SCRIPTS += tests/tui/terminal.sh
+TESTS += tests/tui/terminal.sh
+check_PROGRAMS += tests/tui/capture
+TESTS += tests/tui/capture
+tests_tui_capture_SOURCES = tests/tui/capture.c
+tests_tui_capture_LDADD = $(test_libs)
