@@ -7,3 +7,7 @@ dist_check_SCRIPTS += tests/cli/loss.sh
 TESTS += tests/cli/loss.sh
 dist_check_SCRIPTS += tests/cli/config.sh tests/cli/options.sh tests/cli/man.sh
 TESTS += tests/cli/config.sh tests/cli/options.sh tests/cli/man.sh
+
+# data
+dist_check_SCRIPTS += tests/cli/data.sh
+TESTS += tests/cli/data.sh
