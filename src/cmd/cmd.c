@@ -8,10 +8,11 @@
 
 #include <string.h>
 
-extern const struct cmd_class cmd_train, cmd_linear, cmd_devices, cmd_config, cmd_loss;
+extern const struct cmd_class cmd_train, cmd_linear, cmd_devices, cmd_config, cmd_loss, cmd_bench,
+    cmd_embed;
 
 const struct cmd_class *const cmd_classes[] = {
-    &cmd_train, &cmd_linear, &cmd_loss, &cmd_devices, &cmd_config, NULL,
+    &cmd_train, &cmd_linear, &cmd_loss, &cmd_embed, &cmd_bench, &cmd_devices, &cmd_config, NULL,
 };
 
 /* Known, but in no list: for the build. */
