@@ -177,7 +177,7 @@ static const struct cmd_option options[] = {
 const struct cmd_class cmd_linear = {
     .name = "linear",
     .operands = "CHECKPOINT",
-    .help = "linear evaluation of a checkpoint\n\n"
+    .help = "Evaluates a checkpoint by a linear classifier\n\n"
             "Trains a linear classifier on the features of the frozen encoder and reports its "
             "accuracy on the test images. CHECKPOINT is the folder of a checkpoint, or of a run, "
             "whose newest one is taken. All rates of the key linear.lr are trained side by side; "
