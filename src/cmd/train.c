@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct cmd_option options[] = {
     {"batch", 'b', NULL, "no console: print lines, end when training ends", false},
@@ -142,7 +143,9 @@ static bool wants_console(const struct cmd_args *a)
     const char *why = NULL;
     if (cmd_has(a, "batch") || cmd_has(a, "print-model") || cmd_has(a, "print-plan"))
         return false;
-    if (tui_possible(&why))
+    if (!isatty(STDOUT_FILENO))
+        why = "standard output is not a terminal";
+    else if (tui_possible(&why))
         return true;
     fprintf(stderr, "supcon: %s; continuing as with --batch\n", why);
     return false;
