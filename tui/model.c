@@ -1,13 +1,10 @@
 /* What is known of the run; see model.h. */
 #include "tui/model.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define COPY(to, from)                                                                             \
-    do {                                                                                           \
-        strncpy(to, from, sizeof(to) - 1);                                                         \
-        (to)[sizeof(to) - 1] = '\0';                                                               \
-    } while (0)
+#define COPY(to, from) snprintf(to, sizeof(to), "%s", from) /* what does not fit is cut */
 
 enum { COLLAPSED_AFTER = 50 };
 
