@@ -175,6 +175,36 @@ static void seeking_gives_what_running_on_gives(void **state)
     loader_close(l);
 }
 
+static int slow_read(const struct dataset *d, enum data_part part, int64_t index, uint8_t *image,
+                     int32_t *label, struct err *e)
+{
+    usleep(100);
+    return pattern_read(d, part, index, image, label, e);
+}
+
+/* Each seek finds workers at work on batches that nobody wants any more; were their slots lost, the
+ * loader would soon wait for ever. */
+static void seeking_while_workers_are_busy_loses_no_slot(void **state)
+{
+    static const struct dataset_class slow = {.name = "slow", .read = slow_read};
+    struct fixture *f = fixture(state);
+    f->data.class = &slow;
+    struct loader *l = open_loader(&f->options);
+    alarm(30); /* ends the test if it waits */
+    for (int i = 0; i < 20; i++) {
+        usleep(300);
+        assert_int_equal(loader_seek(l, 0, i % 7 + 3, NULL), 0);
+    }
+    assert_int_equal(loader_seek(l, 0, 1, NULL), 0);
+    for (int i = 1; i < 9; i++) {
+        struct batch *b = next(l);
+        assert_int_equal(b->first, i * 8);
+        loader_release(l, b);
+    }
+    alarm(0);
+    loader_close(l);
+}
+
 static void seeking_outside_is_refused(void **state)
 {
     struct loader *l = open_loader(&fixture(state)->options);
@@ -451,6 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(batches_do_not_depend_on_threads_or_prefetch),
         TEST(seeking_gives_what_running_on_gives),
+        TEST(seeking_while_workers_are_busy_loses_no_slot),
         TEST(seeking_outside_is_refused),
         TEST(an_epoch_has_no_sample_twice),
         TEST(a_partial_batch_is_kept_when_asked),
