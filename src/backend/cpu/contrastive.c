@@ -40,6 +40,16 @@ struct loss {
     int64_t table_size;
 };
 
+/* Below some hundred microseconds of work, waking the other threads costs more than they do. */
+enum { SMALL = 1 << 23 }; /* M^2 D */
+
+static void each(const struct loss *l, int64_t n, int64_t chunk,
+                 void (*fn)(void *ctx, int64_t begin, int64_t end), void *ctx)
+{
+    bool small = l->m * l->m * l->d <= SMALL;
+    cpu_chunks(l->dev, n, small ? n : chunk, fn, ctx);
+}
+
 static void *carve(uintptr_t *at, int64_t count, size_t size)
 {
     uintptr_t here = *at;
@@ -179,17 +189,27 @@ static void pad_rows(void *ctx, int64_t begin, int64_t end)
 
 /* --- the tournament --- */
 
+/* A player is a team of neighbouring blocks: 16 players, or more when teams would exceed 8. Fewer
+ * rounds are fewer times to wait for each other; what they are depends on M alone. */
 struct round {
     struct loss *l;
     void (*meet)(struct loss *, int64_t a, int64_t b);
-    int64_t players, number;
+    int64_t team, players, number;
 };
+
+/* Every block of team a with every block of team b, each pair once, the lower block first. */
+static void meet_team(const struct round *r, int64_t a, int64_t b)
+{
+    int64_t end_a = (a + 1) * r->team, end_b = (b + 1) * r->team;
+    for (int64_t i = a * r->team; i < end_a && i < r->l->blocks; i++)
+        for (int64_t j = a == b ? i : b * r->team; j < end_b && j < r->l->blocks; j++)
+            r->meet(r->l, i, j);
+}
 
 static void meet_itself(void *ctx, int64_t begin, int64_t end)
 {
-    struct round *r = ctx;
-    for (int64_t b = begin; b < end; b++)
-        r->meet(r->l, b, b);
+    for (int64_t a = begin; a < end; a++)
+        meet_team(ctx, a, a);
 }
 
 /* The circle method: the last player stays, the others move on by one each round. */
@@ -200,17 +220,19 @@ static void meet_others(void *ctx, int64_t begin, int64_t end)
     for (int64_t k = begin; k < end; k++) {
         int64_t a = (r->number + k) % circle;
         int64_t b = k == 0 ? circle : (r->number - k + circle) % circle;
-        if (a < r->l->blocks && b < r->l->blocks)
-            r->meet(r->l, a < b ? a : b, a < b ? b : a);
+        meet_team(r, a < b ? a : b, a < b ? b : a);
     }
 }
 
 static void tournament(struct loss *l, void (*meet)(struct loss *, int64_t, int64_t))
 {
-    struct round r = {l, meet, l->blocks + l->blocks % 2, 0};
-    cpu_chunks(l->dev, l->blocks, 1, meet_itself, &r);
-    for (; r.number < r.players - 1 && l->blocks > 1; r.number++)
-        cpu_chunks(l->dev, r.players / 2, 1, meet_others, &r);
+    struct round r = {.l = l, .meet = meet, .team = (l->blocks + 15) / 16};
+    r.team = r.team > 8 ? 8 : r.team;
+    r.players = (l->blocks + r.team - 1) / r.team;
+    r.players += r.players % 2; /* one without blocks, if need be */
+    each(l, r.players, 1, meet_itself, &r);
+    for (; r.number < r.players - 1; r.number++)
+        each(l, r.players / 2, 1, meet_others, &r);
 }
 
 /* Scores of blocks a and b; what is no pair is marked. */
@@ -337,10 +359,10 @@ static int forward(struct device *dev, struct call *call, struct err *e)
         l.nearest[i] = -1;
         l.sum[i] = 0;
     }
-    cpu_chunks(dev, l.d, 32, sum_groups, &l);
-    cpu_chunks(dev, l.blocks, 1, pack_blocks, &l);
+    each(&l, l.d, 32, sum_groups, &l);
+    each(&l, l.blocks, 1, pack_blocks, &l);
     tournament(&l, look);
-    cpu_chunks(dev, l.blocks * TILE, TILE, finish_rows, &l);
+    each(&l, l.blocks * TILE, TILE, finish_rows, &l);
     statistics(&l, call->out->data);
     return 0;
 }
@@ -354,10 +376,10 @@ static int backward(struct device *dev, struct call *call, struct err *e)
         return 0;
     place_saved(&l, call->saved);
     place_workspace(&l, call->workspace);
-    cpu_chunks(dev, l.blocks, 1, pack_blocks, &l);
-    cpu_chunks(dev, l.blocks * TILE, TILE, pad_rows, &l);
+    each(&l, l.blocks, 1, pack_blocks, &l);
+    each(&l, l.blocks * TILE, TILE, pad_rows, &l);
     tournament(&l, pull);
-    cpu_chunks(dev, l.m, 16, finish_gradient, ctx);
+    each(&l, l.m, 16, finish_gradient, ctx);
     return 0;
 }
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NORM_LANES = 16, ROWS = 32 };
+enum { NORM_LANES = 16, CHUNK = 1 << 15 /* elements: less is not worth another thread */ };
 
 static const float floor_length = 1e-12f;
 
@@ -31,6 +31,11 @@ static float dot(const float *a, const float *b, int64_t d)
         for (int l = 0; l < width; l++)
             part[l] += part[l + width];
     return part[0] + rest;
+}
+
+static int64_t rows_in_chunk(const struct call *call)
+{
+    return CHUNK / call->in[0]->dim[1] + 1;
 }
 
 static void normalise(void *ctx, int64_t begin, int64_t end)
@@ -73,7 +78,7 @@ static int prepare(struct device *dev, struct call *call, struct err *e)
 static int forward(struct device *dev, struct call *call, struct err *e)
 {
     (void)e;
-    cpu_chunks(dev, call->in[0]->dim[0], ROWS, normalise, call);
+    cpu_chunks(dev, call->in[0]->dim[0], rows_in_chunk(call), normalise, call);
     return 0;
 }
 
@@ -81,7 +86,7 @@ static int backward(struct device *dev, struct call *call, struct err *e)
 {
     (void)e;
     if (call->din[0])
-        cpu_chunks(dev, call->in[0]->dim[0], ROWS, pull_back, call);
+        cpu_chunks(dev, call->in[0]->dim[0], rows_in_chunk(call), pull_back, call);
     return 0;
 }
 
