@@ -35,3 +35,11 @@ tests_unit_settings_SOURCES = tests/unit/settings.c
 tests_unit_settings_LDADD = $(test_libs)
 TESTS += tests/unit/rng tests/unit/queue tests/unit/ring tests/unit/file tests/unit/settings
 tsan_tests += tests/unit/queue tests/unit/ring
+
+# the CPU backend
+check_PROGRAMS += tests/unit/tuning tests/unit/cpu_backend
+tests_unit_tuning_SOURCES = tests/unit/tuning.c
+tests_unit_tuning_LDADD = $(test_libs)
+tests_unit_cpu_backend_SOURCES = tests/unit/cpu_backend.c
+tests_unit_cpu_backend_LDADD = $(test_libs)
+TESTS += tests/unit/tuning tests/unit/cpu_backend
