@@ -10,10 +10,18 @@
 static const int always[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, 0};
 static const int with_terminal[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT, 0};
 
+static bool ignored(int sig)
+{
+    struct sigaction old;
+    return sigaction(sig, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+}
+
+/* A signal that is blocked arrives here even when it is ignored: those are left as they are. */
 static void add(sigset_t *set, const int *list)
 {
     for (int i = 0; list[i]; i++)
-        sigaddset(set, list[i]);
+        if (!ignored(list[i]))
+            sigaddset(set, list[i]);
 }
 
 int signals_open(bool terminal, struct err *e)
@@ -48,12 +56,6 @@ int signals_next(int fd)
         n = read(fd, &info, sizeof info);
     while (n < 0 && errno == EINTR);
     return n == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
-}
-
-bool signals_ignored(int sig)
-{
-    struct sigaction old;
-    return sigaction(sig, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
 }
 
 void signals_die(int sig)

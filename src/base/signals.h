@@ -12,7 +12,8 @@
 /*
  * Blocks INT, TERM, HUP, USR1, USR2, XCPU, and with `terminal` also TSTP, CONT, WINCH, QUIT, in
  * this thread and those it starts: call it before any other thread is there. Ignores PIPE and XFSZ,
- * so that a closed pipe and a full disk are errors of the call. Returns the descriptor to poll, or
+ * so that a closed pipe and a full disk are errors of the call. A signal that was ignored when the
+ * process started (nohup, a background job) stays ignored. Returns the descriptor to poll, or
  * -1.
  */
 int signals_open(bool terminal, struct err *);
@@ -20,9 +21,6 @@ void signals_close(int fd); /* the signals stay blocked */
 
 /* The next signal that waits, 0 when none does. */
 int signals_next(int fd);
-/* Whether the process was started with this signal ignored (nohup). Asked of the present
- * disposition; signals_open does not change that of the signals it blocks. */
-bool signals_ignored(int sig);
 /* Ends the process by this signal, as if it had never been blocked, so that the shell sees it. */
 _Noreturn void signals_die(int sig);
 

@@ -11,3 +11,5 @@ TESTS += tests/cli/config.sh tests/cli/options.sh tests/cli/man.sh
 # data
 dist_check_SCRIPTS += tests/cli/data.sh
 TESTS += tests/cli/data.sh
+dist_check_SCRIPTS += tests/cli/batch.sh tests/cli/signals.sh
+TESTS += tests/cli/batch.sh tests/cli/signals.sh

@@ -1,0 +1,108 @@
+#!/bin/sh
+# Signals to a batch run: what is saved, how it ends, and that the rest of the run is as ever.
+. "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
+echo "1..17"
+
+# begin NAME [WRAPPER]: a run of 400 steps in the background; waits for its first row.
+begin() {
+    rm -rf "$work/$1"
+    ${2-} "$supcon" --batch "$recipe" --format none --run-dir "$work/$1" --set train.epochs=200 \
+        --set train.max_iters=400 --set checkpoint.every_iters=0 --set checkpoint.every_epochs=0 \
+        >/dev/null 2>"$work/err" &
+    pid=$!
+    for i in $(seq 200); do
+        [ -s "$work/$1/metrics.jsonl" ] && return
+        sleep 0.02
+    done
+    echo "# the run did not begin: $(cat "$work/err")"
+}
+rows_of() { grep -c '"ev":"iter"' "$work/$1/metrics.jsonl"; }
+saved() { [ -f "$work/$1/checkpoints/step-$(printf %08d "$(rows_of "$1")")/manifest.json" ]; }
+
+for signal in TERM USR1 XCPU HUP; do
+    begin run
+    kill -$signal $pid
+    wait $pid
+    rc=$?
+    [ $rc -eq 75 ]
+    result "SIG$signal ends with 75 (ended with $rc)"
+    [ "$(rows_of run)" -lt 400 ] && saved run
+    result "and with a checkpoint of the last completed step"
+done
+
+begin run
+kill -USR2 $pid
+for i in $(seq 200); do
+    [ -e "$work/run/checkpoints/latest" ] && break
+    sleep 0.02
+done
+at=$(rows_of run)
+[ -e "$work/run/checkpoints/latest" ]
+result "SIGUSR2 saves"
+sleep 0.3
+[ "$(rows_of run)" -gt "$at" ] && kill -0 $pid
+result "and the run goes on"
+kill -TERM $pid
+wait $pid
+
+begin run nohup
+kill -HUP $pid
+sleep 0.3
+kill -0 $pid
+result "under nohup SIGHUP is ignored"
+kill -TERM $pid
+wait $pid
+[ $? -eq 75 ]
+result "but SIGTERM is not"
+
+# A shell without job control starts background processes with SIGINT ignored; env restores it.
+interruptible="env --default-signal=INT"
+if $interruptible true 2>/dev/null; then
+    begin run "$interruptible"
+    kill -INT $pid
+    wait $pid
+    rc=$?
+    [ $rc -eq 130 ]
+    result "SIGINT ends the process by SIGINT (ended with $rc)"
+    saved run
+    result "after a checkpoint"
+    begin run "$interruptible"
+    kill -INT $pid
+    kill -INT $pid
+    wait $pid
+    rc=$?
+    [ $rc -eq 130 ] && ! ls "$work/run/checkpoints" 2>/dev/null | grep -q 'step-.*\.safetensors'
+    result "a second SIGINT ends it at once, and leaves nothing half written (ended with $rc)"
+else
+    for i in 1 2 3; do
+        n=$((n + 1))
+        echo "ok $n - SIGINT # SKIP env cannot restore signals"
+    done
+fi
+
+# Before the first step: at any moment of the preparation.
+failed=
+for delay in 0.03 0.06 0.1 0.15; do
+    rm -rf "$work/early"
+    "$supcon" --batch "$recipe" --format none --run-dir "$work/early" --set train.epochs=200 \
+        >/dev/null 2>"$work/err" &
+    pid=$!
+    sleep $delay
+    kill -TERM $pid
+    wait $pid
+    rc=$?
+    # 143: it came before the program could look at signals at all
+    [ $rc -eq 75 ] || [ $rc -eq 143 ] || failed="$failed $delay:$rc"
+done
+[ -z "$failed" ]
+result "SIGTERM while preparing ends with 75$failed"
+
+train whole && begin cut
+kill -TERM $pid
+wait $pid
+sed -i 's/^\( *\)max_iters = .*/\1max_iters = 400;/' "$work/cut/config.cfg"
+resume cut
+begin uncut
+wait $pid
+same_weights cut uncut 00000400
+result "stopped and resumed, it ends as the uninterrupted run"
