@@ -1,0 +1,198 @@
+/*
+ * The step of training without data loading, events and files, on the real network, plan and
+ * optimizer. Peak memory counts from before the network is made: parameters, gradients, momentum,
+ * activations, workspace, and what was used while algorithms were timed.
+ */
+#include "cmd/bench_step.h"
+
+#include "backend/tuning.h"
+#include "base/file.h"
+#include "base/rng.h"
+#include "engine/network.h"
+#include "optim/optim.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROFILE_RUNS = 3 };
+
+struct bench {
+    const struct bench_step *o;
+    const struct objective_class *objective;
+    const struct optim_class *rule;
+    struct device dev;
+    struct network net;
+    struct plan *plan;
+    int views;
+    bool uses[GROUP_N];
+};
+
+/* "VmHWM" or "VmRSS" in MiB. */
+static double resident_mib(const char *key)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    double kib = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, key, strlen(key)))
+            kib = strtod(line + strlen(key) + 1, NULL);
+    if (f)
+        fclose(f);
+    return kib / 1024;
+}
+
+static int open_network(struct bench *b, struct err *e)
+{
+    const struct bench_step *o = b->o;
+    struct network_shape shape = {3, o->size, o->size, o->n_classes};
+    b->objective = objective_find(o->objective, e);
+    b->rule = b->objective ? optim_find("sgd", e) : NULL;
+    if (!b->rule)
+        return -1;
+    b->views = b->objective->views;
+    return network_init(&b->net, &b->dev, &o->model, &shape, 1, e);
+}
+
+static int make_plan(struct bench *b, struct err *e)
+{
+    struct objective_conf conf = {.temperature = 0.1, .contrast_mode = "all"};
+    snprintf(conf.name, sizeof conf.name, "%s", b->objective->name);
+    if (params_need_slots(b->net.params, b->rule->n_slots, b->rule->slot_init, e) < 0)
+        return -1;
+    b->plan = network_train_plan(&b->net, b->objective, &conf, b->o->batch, b->views, e);
+    for (int g = 0; b->plan && g < GROUP_N; g++)
+        b->uses[g] = plan_trains(b->plan, (enum param_group)g);
+    return b->plan ? 0 : -1;
+}
+
+/* Normal numbers near enough, and labels that cycle through the classes. */
+static int feed(struct bench *b, struct err *e)
+{
+    int64_t n = (int64_t)b->views * b->o->batch * 3 * b->o->size * b->o->size;
+    float *images = malloc((size_t)n * sizeof *images);
+    int32_t *labels = malloc((size_t)b->o->batch * sizeof *labels);
+    struct rng r = rng_at(0, RNG_NOISE, 0, 0, 0, 0);
+    int rc = images && labels ? 0 : err_set(e, EXIT_OS, "out of memory for the images");
+    for (int64_t i = 0; rc == 0 && i < n; i++)
+        images[i] = 1.7f * (rng_float(&r) + rng_float(&r) + rng_float(&r) + rng_float(&r) - 2);
+    for (int i = 0; rc == 0 && i < b->o->batch; i++)
+        labels[i] = i % b->o->n_classes;
+    if (rc == 0)
+        rc = plan_upload(b->plan, "images", images, e);
+    if (rc == 0)
+        rc = plan_upload(b->plan, "labels", labels, e);
+    free(images);
+    free(labels);
+    return rc;
+}
+
+/* What follows the backward pass: gradient norm, update of what the plan trains, statistics. */
+static int learn(struct bench *b, struct err *e)
+{
+    struct params *p = b->net.params;
+    for (int g = 0; g < GROUP_N; g++) {
+        int64_t at = p->group[g].begin, n = p->group[g].end - at;
+        double squares;
+        if (!b->uses[g])
+            continue;
+        struct update u = {.rule = b->rule,
+                           .n = n,
+                           .w = p->value + at,
+                           .g = p->grad + at,
+                           .hyper = {.lr = 0.05f, .momentum = 0.9f}};
+        for (int s = 0; s < b->rule->n_slots; s++)
+            u.slot[s] = p->slot[s] + at;
+        if (b->dev.class->sum_squares(&b->dev, u.g, n, &squares, e) < 0 ||
+            b->dev.class->update(&b->dev, &u, e) < 0)
+            return -1;
+    }
+    return plan_commit(b->plan, e);
+}
+
+static int step(struct bench *b, float stats[STAT_N], struct err *e)
+{
+    if (plan_forward(b->plan, e) < 0 || plan_backward(b->plan, e) < 0 || learn(b, e) < 0)
+        return -1;
+    return plan_download(b->plan, "loss", stats, e);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int time_steps(struct bench *b, struct bench_result *out, struct err *e)
+{
+    double *ms = malloc((size_t)b->o->steps * sizeof *ms);
+    float stats[STAT_N] = {0};
+    int rc = ms ? 0 : err_set(e, EXIT_OS, "out of memory");
+    for (int i = -b->o->warmup; rc == 0 && i < b->o->steps; i++) {
+        int64_t start = clock_usec();
+        rc = step(b, stats, e);
+        if (i >= 0)
+            ms[i] = (double)(clock_usec() - start) / 1000;
+    }
+    if (rc == 0) {
+        qsort(ms, (size_t)b->o->steps, sizeof *ms, ascending);
+        out->ms = ms[b->o->steps / 2];
+        out->loss = stats[STAT_LOSS];
+    }
+    free(ms);
+    return rc;
+}
+
+static int time_parts(struct bench *b, struct bench_result *out, struct err *e)
+{
+    double best = HUGE_VAL;
+    for (int i = 0; i < PROFILE_RUNS; i++) {
+        int64_t start = clock_usec();
+        if (learn(b, e) < 0)
+            return -1;
+        best = fmin(best, (double)(clock_usec() - start) / 1000);
+    }
+    if (plan_profile(b->plan, PROFILE_RUNS, &out->primitives_ms, e) < 0)
+        return -1;
+    out->primitives_ms += best;
+    return 0;
+}
+
+static int measure(struct bench *b, struct bench_result *out, struct err *e)
+{
+    double before = resident_mib("VmRSS");
+    if (open_network(b, e) < 0 || make_plan(b, e) < 0 || feed(b, e) < 0 ||
+        time_steps(b, out, e) < 0)
+        return -1;
+    out->peak_mib = resident_mib("VmHWM") - before;
+    if (time_parts(b, out, e) < 0)
+        return -1;
+    out->views = b->views;
+    out->threads = b->dev.threads;
+    out->views_per_s = b->views * b->o->batch / out->ms * 1000;
+    out->gflops = (double)plan_flops(b->plan) / out->ms * 1e-6;
+    out->arena_mib = (double)plan_arena_bytes(b->plan) / 1048576;
+    snprintf(out->device, sizeof out->device, "%s", b->dev.info.name);
+    return 0;
+}
+
+int bench_step(const struct bench_step *o, struct bench_result *out, struct err *e)
+{
+    struct bench b = {.o = o};
+    struct tuning *tuning = tuning_new();
+    struct device_options options = {.threads = o->threads, .tuning = tuning};
+    *out = (struct bench_result){0};
+    if (!tuning)
+        return err_set(e, EXIT_OS, "out of memory");
+    tuning_load_cache(tuning);
+    int rc = device_open(&b.dev, o->device, &options, e);
+    if (rc == 0)
+        rc = measure(&b, out, e);
+    plan_free(b.plan);
+    network_done(&b.net);
+    device_close(&b.dev);
+    if (rc == 0 && tuning_dirty(tuning))
+        tuning_save_cache(tuning);
+    tuning_free(tuning);
+    return rc;
+}
