@@ -6,7 +6,7 @@
 
 static const struct {
     const char *name;
-    unsigned reads; /* by the backward pass, without a fused ReLU */
+    unsigned reads; /* by the backward pass */
     bool loss;
 } ops[OP_N] = {
     [OP_CONV] = {"conv", BIT(0), false},
@@ -32,7 +32,7 @@ bool op_is_loss(enum op op)
     return ops[op].loss;
 }
 
-unsigned op_backward_reads(enum op op, const struct op_attr *attr)
+unsigned op_backward_reads(enum op op)
 {
-    return ops[op].reads | (attr->relu ? OUT : 0);
+    return ops[op].reads;
 }

@@ -51,9 +51,9 @@ bool op_is_loss(enum op);     /* its output is a statistics tensor [STAT_N] */
  * What backward() may read besides dout and saved: bit i for in[i], bit OP_MAX_IN for out. Memory
  * of everything else is given to others between the two passes. Parameters are always there.
  *   conv, batchnorm, maxpool: x;  linear: x;  l2norm: x and z;  losses: all inputs
- *   and, where attr.relu is set, and for relu and maxpool: out
+ *   and for relu and maxpool: out. A fused ReLU keeps what it needs in saved.
  */
-unsigned op_backward_reads(enum op, const struct op_attr *);
+unsigned op_backward_reads(enum op);
 
 /* What a loss node leaves in its output, an f32 tensor [STAT_N]. */
 enum loss_stat {
@@ -94,6 +94,8 @@ struct call {
     int n_in;
     struct tensor *in[OP_MAX_IN];
     struct tensor *out;
+    struct tensor *bin[OP_MAX_IN]; /* where in[i] is during backward(): the same tensor, or one that
+                                      again() filled (only inputs of OP_CONV); NULL: the same */
     struct tensor *din[OP_MAX_IN]; /* gradients to write (not add to); NULL: not wanted. Aliasing of
                                       din[i] with dout is never arranged by the plan, except where
                                       the kernel says `inplace_backward` */
@@ -101,8 +103,10 @@ struct call {
 
     size_t saved_bytes; /* prepare(): kept from forward to backward (statistics, masks, indices),
                            and to commit() where attr.training is set */
-    size_t workspace_bytes; /* prepare(): scratch, shared by all calls of a plan */
-    void *saved, *workspace;
+    size_t workspace_bytes;  /* prepare(): scratch, shared by all calls of a plan */
+    size_t scratch_bytes[2]; /* prepare(): as workspace, of forward() and backward() apart, for
+                                kernels that need much: placed for the time of that pass alone */
+    void *saved, *workspace, *scratch[2];
 
     char algorithm[3][40]; /* prepare(): what was chosen for forward, backward-data,
                               backward-weights; "" where none */
@@ -120,6 +124,9 @@ struct kernel {
                 struct err *); /* optional; addresses are final from now on */
     int (*forward)(struct device *, struct call *, struct err *);
     int (*backward)(struct device *, struct call *, struct err *);
+    int (*again)(struct device *, struct call *, struct tensor *out,
+                 struct err *); /* optional; the output once more, the same
+bits, after forward() and before backward(), from in[] and what the kernel kept */
     int (*commit)(struct device *, struct call *,
                   struct err *); /* optional; the step was accepted: running statistics */
     void (*done)(struct device *,

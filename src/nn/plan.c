@@ -44,6 +44,8 @@ int plan_step(struct plan *p, const struct schedule_step *s, struct err *e)
         return plan_kernel(p, s->node)->forward(p->dev, c, e);
     case PASS_BACKWARD:
         return plan_kernel(p, s->node)->backward(p->dev, c, e);
+    case PASS_AGAIN:
+        return plan_kernel(p, s->node)->again(p->dev, c, &p->tensors[s->y], e);
     case PASS_ACCUMULATE:
         return p->dev->class->accumulate(p->dev, &p->tensors[s->y], &p->tensors[s->x], e);
     }

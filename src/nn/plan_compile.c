@@ -89,6 +89,7 @@ static void connect(struct plan *p, int node)
     snprintf(c->name, sizeof c->name, "%s", n->name);
     for (int i = 0; i < n->n_in; i++) {
         c->in[i] = tensor_of(p, at->in[i]);
+        c->bin[i] = tensor_of(p, at->bin[i]);
         c->din[i] = tensor_of(p, at->din[i]);
     }
 }
@@ -120,6 +121,16 @@ static void set_extents(struct plan *p)
         p->extents[i] = (struct extent){.bytes = bytes, .first = b->first, .last = b->last};
     }
     p->extents[s->n_buffers] = (struct extent){.bytes = workspace, .last = s->n_steps};
+    for (int i = 0; i < s->n_steps; i++) {
+        const struct schedule_step *at = &s->steps[i];
+        const size_t *bytes = p->calls[at->node].scratch_bytes;
+        p->extents[s->n_buffers + 1 + i] =
+            (struct extent){.bytes = at->pass == PASS_FORWARD    ? bytes[0]
+                                     : at->pass == PASS_BACKWARD ? bytes[1]
+                                                                 : 0,
+                            .first = i,
+                            .last = i};
+    }
 }
 
 static bool planning_is_off(void)
@@ -144,7 +155,7 @@ static int allocate_separately(struct plan *p, int n, struct err *e)
 
 static int allocate(struct plan *p, struct err *e)
 {
-    int n = p->schedule->n_buffers + 1, a, b;
+    int n = p->n_extents, a, b;
     bool ok;
     p->floor_bytes = memplan_floor(p->extents, n);
     if (planning_is_off())
@@ -173,6 +184,10 @@ static int bind(struct plan *p, struct err *e)
     for (int i = 0; i < s->n_buffers; i++)
         if (s->buffers[i].kind == BUFFER_VALUE || s->buffers[i].kind == BUFFER_GRAD)
             p->tensors[i].data = address(p, i);
+    for (int i = 0; i < s->n_steps; i++)
+        if (s->steps[i].pass == PASS_FORWARD || s->steps[i].pass == PASS_BACKWARD)
+            p->calls[s->steps[i].node].scratch[s->steps[i].pass == PASS_BACKWARD] =
+                address(p, s->n_buffers + 1 + i);
     for (int i = 0; i < p->graph->n_nodes; i++) {
         struct call *c = &p->calls[i];
         c->saved = address(p, s->nodes[i].saved);
@@ -184,18 +199,29 @@ static int bind(struct plan *p, struct err *e)
     return 0;
 }
 
+/* Ops whose output the device can compute once more. */
+static unsigned repeatable_ops(const struct device *dev)
+{
+    unsigned ops = 0;
+    for (int op = 0; op < OP_N; op++)
+        if (dev->class->kernels[op] && dev->class->kernels[op]->again)
+            ops |= 1u << op;
+    return ops;
+}
+
 static int compile(struct plan *p, const struct graph *g, struct err *e)
 {
     p->graph = graph_copy(g);
     if (p->graph)
         graph_fuse(p->graph, p->dev);
-    p->schedule = p->graph ? schedule_new(p->graph) : NULL;
+    p->schedule = p->graph ? schedule_new(p->graph, repeatable_ops(p->dev)) : NULL;
     if (!p->schedule)
         return err_set(e, EXIT_OS, "out of memory for a plan");
     size_t buffers = (size_t)p->schedule->n_buffers + 1;
+    p->n_extents = p->schedule->n_buffers + 1 + p->schedule->n_steps;
     p->calls = calloc((size_t)p->graph->n_nodes + 1, sizeof *p->calls);
     p->tensors = calloc(buffers, sizeof *p->tensors);
-    p->extents = calloc(buffers, sizeof *p->extents);
+    p->extents = calloc((size_t)p->n_extents, sizeof *p->extents);
     if (!p->calls || !p->tensors || !p->extents)
         return err_set(e, EXIT_OS, "out of memory for a plan");
     for (int i = 0; i < p->schedule->n_buffers; i++)
@@ -226,7 +252,7 @@ struct plan *plan_compile(struct device *dev, const struct graph *g, struct para
 
 static void free_separate(struct plan *p)
 {
-    for (int i = 0; p->separate && i <= p->schedule->n_buffers; i++)
+    for (int i = 0; p->separate && i < p->n_extents; i++)
         if (p->separate[i])
             p->dev->class->free(p->dev, p->separate[i], p->extents[i].bytes);
     free(p->separate);

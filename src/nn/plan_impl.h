@@ -15,8 +15,10 @@ struct plan {
     struct call *calls;     /* one per node */
     int n_prepared;         /* calls whose kernel has seen them */
     struct tensor *tensors; /* one per buffer of the schedule */
-    struct extent *extents; /* one per buffer, and the workspace last; offsets within the arena */
-    double *step_ms;        /* per step, of plan_profile; NULL before */
+    struct extent *extents; /* one per buffer, the workspace, one per step for its scratch; offsets
+                               within the arena */
+    int n_extents;
+    double *step_ms; /* per step, of plan_profile; NULL before */
 
     size_t arena_bytes, floor_bytes;
     void *arena;

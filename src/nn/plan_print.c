@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-static const char *const pass_names[] = {
-    [PASS_FORWARD] = "forward", [PASS_BACKWARD] = "backward", [PASS_ACCUMULATE] = "accumulate"};
+static const char *const pass_names[] = {[PASS_FORWARD] = "forward",
+                                         [PASS_BACKWARD] = "backward",
+                                         [PASS_ACCUMULATE] = "accumulate",
+                                         [PASS_AGAIN] = "again"};
 
 static double now_ms(void)
 {
@@ -47,7 +49,7 @@ static int written(const struct plan *p, const struct schedule_step *s)
     const struct schedule_node *n = &p->schedule->nodes[s->node];
     if (s->pass == PASS_FORWARD)
         return n->out;
-    if (s->pass == PASS_ACCUMULATE)
+    if (s->pass == PASS_ACCUMULATE || s->pass == PASS_AGAIN)
         return s->y;
     for (int i = 0; i < p->calls[s->node].n_in; i++)
         if (n->din[i] >= 0)

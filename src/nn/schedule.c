@@ -13,6 +13,8 @@ struct builder {
     struct schedule *s;
     bool *wanted; /* by value: a gradient has somewhere to go */
     int *grad;    /* by value: the buffer that holds its gradient so far, -1: none yet */
+    int *again;   /* by value: the buffer it was computed into again, -1: none */
+    unsigned can; /* ops that can be computed again */
     bool *shared; /* by buffer: the gradient of more than one value, so it must not be added to */
 };
 
@@ -42,7 +44,7 @@ static void add_values(struct builder *b)
         const struct value *v = &b->g->values[i];
         bool none = v->alias >= 0 || (v->node < 0 && !v->input);
         add_buffer(b, v->param >= 0 ? BUFFER_PARAM : none ? BUFFER_NONE : BUFFER_VALUE, i);
-        b->grad[i] = -1;
+        b->grad[i] = b->again[i] = -1;
     }
 }
 
@@ -66,7 +68,7 @@ static void forward(struct builder *b)
         memset(at, -1, sizeof *at);
         at->backward = false;
         for (int i = 0; i < node->n_in; i++)
-            touch(b, at->in[i] = graph_root(b->g, node->in[i]));
+            touch(b, at->in[i] = at->bin[i] = graph_root(b->g, node->in[i]));
         at->out = node->out;
         b->s->buffers[at->out].first = b->s->n_steps;
         touch(b, at->out);
@@ -145,12 +147,50 @@ static void accumulate(struct builder *b, const struct node *node, int n)
     }
 }
 
+/* Convolutions read it, and nothing else does, in their backward passes. */
+static bool only_convolutions_read(const struct builder *b, int value)
+{
+    for (int n = 0; n < b->g->n_nodes; n++) {
+        const struct node *node = &b->g->nodes[n];
+        for (int i = 0; node->op != OP_CONV && i < node->n_in; i++)
+            if (graph_root(b->g, node->in[i]) == value && (op_backward_reads(node->op) & 1u << i))
+                return false;
+    }
+    return true;
+}
+
+/* A value worth dropping: made by a node that reads one activation, which is kept anyway. */
+static bool repeatable(const struct builder *b, int value)
+{
+    const struct value *v = &b->g->values[value];
+    if (v->node < 0 || v->output || v->ndim != 4)
+        return false;
+    const struct node *maker = &b->g->nodes[v->node];
+    bool one_input = maker->n_in < 6 && (op_backward_reads(maker->op) & 1u);
+    return b->can >> maker->op & 1u && one_input && only_convolutions_read(b, value);
+}
+
+/* Before backward() of a convolution: its input, if that was dropped. */
+static void compute_again(struct builder *b, const struct node *node, struct schedule_node *at)
+{
+    int u = at->in[0];
+    if (node->op != OP_CONV || !repeatable(b, u))
+        return;
+    if (b->again[u] < 0) {
+        int maker = b->g->values[u].node;
+        b->again[u] = add_buffer(b, BUFFER_VALUE, u);
+        touch(b, b->s->nodes[maker].in[0]);
+        push(b, (struct schedule_step){.pass = PASS_AGAIN, .node = maker, .y = b->again[u]});
+    }
+    at->bin[0] = b->again[u];
+}
+
 static void touch_read(struct builder *b, const struct node *node, const struct schedule_node *at)
 {
-    unsigned reads = op_backward_reads(node->op, &node->attr);
+    unsigned reads = op_backward_reads(node->op);
     for (int i = 0; i < node->n_in; i++)
         if (reads & 1u << i)
-            touch(b, at->in[i]);
+            touch(b, at->bin[i]);
     if (reads & 1u << OP_MAX_IN)
         touch(b, at->out);
     touch(b, at->saved);
@@ -170,6 +210,7 @@ static void backward_node(struct builder *b, int n)
         return;
     }
     at->backward = true;
+    compute_again(b, node, at);
     for (int i = 0; i < node->n_in; i++)
         if (receives(b, node, i))
             at->din[i] = gradient_buffer(b, node->in[i]);
@@ -194,33 +235,35 @@ static void keep_to_the_end(struct builder *b)
 }
 
 /* Upper bounds: a value has one buffer, a node one for saved state and a gradient per input; an
- * addition can follow each gradient. */
+ * addition can follow each gradient; a value can be computed again. */
 static struct schedule *allocate(const struct graph *g, struct builder *b)
 {
     struct schedule *s = calloc(1, sizeof *s);
     size_t nodes = (size_t)g->n_nodes + 1, values = (size_t)g->n_values + 1;
-    size_t buffers = values + nodes * (1 + OP_MAX_IN);
+    size_t buffers = values + nodes * (2 + OP_MAX_IN);
     *b = (struct builder){.g = g,
                           .s = s,
                           .wanted = calloc(values, sizeof *b->wanted),
                           .grad = calloc(values, sizeof *b->grad),
+                          .again = calloc(values, sizeof *b->again),
                           .shared = calloc(buffers, sizeof *b->shared)};
     if (!s)
         return NULL;
     s->buffers = calloc(buffers, sizeof *s->buffers);
-    s->steps = calloc(nodes * (2 + OP_MAX_IN), sizeof *s->steps);
+    s->steps = calloc(nodes * (3 + OP_MAX_IN), sizeof *s->steps);
     s->nodes = calloc(nodes, sizeof *s->nodes);
-    if (s->buffers && s->steps && s->nodes && b->wanted && b->grad && b->shared)
+    if (s->buffers && s->steps && s->nodes && b->wanted && b->grad && b->again && b->shared)
         return s;
     schedule_free(s);
     return NULL;
 }
 
-struct schedule *schedule_new(const struct graph *g)
+struct schedule *schedule_new(const struct graph *g, unsigned again)
 {
     struct builder b;
     struct schedule *s = allocate(g, &b);
     if (s) {
+        b.can = again;
         add_values(&b);
         forward(&b);
         for (int n = g->n_nodes - 1; g->training && n >= 0; n--)
@@ -229,6 +272,7 @@ struct schedule *schedule_new(const struct graph *g)
     }
     free(b.wanted);
     free(b.grad);
+    free(b.again);
     free(b.shared);
     return s;
 }

@@ -7,6 +7,10 @@
  * The first contribution to a gradient is written where it belongs, later ones into a part of their
  * own that is then added. A plain addition passes its gradient on without a step. Nothing is
  * computed for inputs, detached values, and nodes that no loss depends on.
+ *
+ * An activation that backward passes of convolutions alone read again, and whose node is cheap to
+ * repeat (a batch-norm between two convolutions), is dropped after the forward pass and computed
+ * again just before: a walk through memory buys a fifth of all activations.
  */
 #ifndef SUPCON_NN_SCHEDULE_H
 #define SUPCON_NN_SCHEDULE_H
@@ -29,16 +33,18 @@ struct buffer {
     int first, last; /* steps, both inclusive */
 };
 
-enum pass { PASS_FORWARD, PASS_BACKWARD, PASS_ACCUMULATE };
+enum pass { PASS_FORWARD, PASS_BACKWARD, PASS_ACCUMULATE, PASS_AGAIN };
 
 struct schedule_step {
     enum pass pass;
     int node;
-    int y, x; /* PASS_ACCUMULATE: buffers, y += x */
+    int y, x; /* PASS_ACCUMULATE: buffers, y += x; PASS_AGAIN: y is written */
 };
 
 struct schedule_node {
     int in[OP_MAX_IN], out, din[OP_MAX_IN], dout, saved; /* buffers, -1: none */
+    int bin[OP_MAX_IN]; /* in[] as backward() finds it: another buffer where it was computed again
+                         */
     bool backward;
 };
 
@@ -49,7 +55,9 @@ struct schedule {
     int n_buffers, n_steps, n_forward;
 };
 
-struct schedule *schedule_new(const struct graph *); /* NULL: out of memory */
+/* again: bit i is set when the device can compute the output of op i once more. NULL: out of
+ * memory. */
+struct schedule *schedule_new(const struct graph *, unsigned again);
 void schedule_free(struct schedule *);
 
 #endif

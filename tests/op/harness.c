@@ -158,6 +158,8 @@ static int place_all(struct bench *b)
     }
     call->saved = take(b, call->saved_bytes);
     call->workspace = take(b, call->workspace_bytes);
+    for (int i = 0; i < 2; i++)
+        call->scratch[i] = take(b, call->scratch_bytes[i]);
     if (b->kernel->bind && b->kernel->bind(b->dev, call, &b->err))
         return -1;
     for (int i = 0; i < call->n_in; i++)
@@ -170,7 +172,8 @@ static int forward(struct bench *b)
 {
     struct call *call = &b->call;
     if (poison(b, b->out.data, b->out.bytes) || poison(b, call->saved, call->saved_bytes) ||
-        poison(b, call->workspace, call->workspace_bytes))
+        poison(b, call->workspace, call->workspace_bytes) ||
+        poison(b, call->scratch[0], call->scratch_bytes[0]))
         return -1;
     return b->kernel->forward(b->dev, call, &b->err);
 }
@@ -178,7 +181,7 @@ static int forward(struct bench *b)
 /* Between the passes a plan gives the memory of what backward() does not read to others. */
 static int poison_unread(struct bench *b)
 {
-    unsigned reads = op_backward_reads(b->c->op, &b->c->attr);
+    unsigned reads = op_backward_reads(b->c->op);
     for (int i = 0; i < b->call.n_in; i++)
         if (!(reads >> i & 1) && !b->ref.in[i].parameter &&
             poison(b, b->in[i].data, b->in[i].bytes))
@@ -194,7 +197,8 @@ static int backward(struct bench *b)
     for (int i = 0; i < call->n_in; i++)
         if (call->din[i] && poison(b, b->din[i].data, b->din[i].bytes))
             return -1;
-    if (poison(b, call->workspace, call->workspace_bytes))
+    if (poison(b, call->workspace, call->workspace_bytes) ||
+        poison(b, call->scratch[1], call->scratch_bytes[1]))
         return -1;
     return b->kernel->backward(b->dev, call, &b->err);
 }
@@ -303,10 +307,21 @@ static int passes(struct bench *b)
     return forward(b) || (b->call.want_backward && backward(b)) ? -1 : 0;
 }
 
+/* An output that is computed once more has the same bits. */
+static int output_again(struct bench *b)
+{
+    struct call *call = &b->call;
+    if (!b->kernel->again)
+        return 0;
+    if (poison(b, b->out.data, b->out.bytes) || poison(b, call->workspace, call->workspace_bytes))
+        return -1;
+    return b->kernel->again(b->dev, call, &b->out, &b->err);
+}
+
 /* The second run also loses, between its passes, what backward() does not need. */
 static int second_run(struct bench *b, uint8_t *copy)
 {
-    if (forward(b) || copy_raw(b, &b->out, copy))
+    if (forward(b) || output_again(b) || copy_raw(b, &b->out, copy))
         return -1;
     if (!b->call.want_backward)
         return 0;

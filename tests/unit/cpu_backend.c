@@ -230,14 +230,14 @@ static int make_layer(struct layer *l, struct device *dev, int64_t n, struct err
 static void bind_layer(struct layer *l, struct device *dev)
 {
     struct err e = {0};
-    assert_int_equal(dev->class->alloc(dev, l->call.workspace_bytes, &l->call.workspace, &e), 0);
+    assert_int_equal(dev->class->alloc(dev, l->call.scratch_bytes[0], &l->call.scratch[0], &e), 0);
     assert_int_equal(dev->class->kernels[OP_CONV]->bind(dev, &l->call, &e), 0);
 }
 
 static void free_layer(struct layer *l, struct device *dev)
 {
     dev->class->kernels[OP_CONV]->done(dev, &l->call);
-    dev->class->free(dev, l->call.workspace, l->call.workspace_bytes);
+    dev->class->free(dev, l->call.scratch[0], l->call.scratch_bytes[0]);
     drop(dev, &l->x);
     drop(dev, &l->y);
     drop(dev, &l->w);

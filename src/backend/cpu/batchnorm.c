@@ -194,15 +194,16 @@ static void forward_lanes(const struct norm *n, const struct call *c, int64_t bl
     }
 }
 
+/* mask: kept for the backward pass, unless it is there already. */
 static void apply_run(const struct norm *n, const struct call *c, const struct simd *simd,
-                      int64_t run)
+                      int64_t run, const struct tensor *y, bool mask)
 {
     const float *lanes = lanes_of(n, run % n->blocks);
     struct norm_forward f = {
         .x = run_data(n, c->in[0], run),
         .skip = c->n_in > 5 ? run_data(n, c->in[5], run) : NULL,
-        .y = run_data(n, c->out, run),
-        .mask = run_mask(n, run),
+        .y = run_data(n, y, run),
+        .mask = mask ? run_mask(n, run) : NULL,
         .mean = lanes + MEAN * LANES,
         .slope = lanes + SLOPE * LANES,
         .shift = lanes + SHIFT * LANES,
@@ -234,7 +235,26 @@ static int forward(struct device *dev, struct call *c, struct err *e)
         }
 #pragma omp for schedule(static)
         for (int64_t r = 0; r < runs; r++)
-            apply_run(n, c, simd, r);
+            apply_run(n, c, simd, r, c->out, true);
+    }
+    return 0;
+}
+
+/* The statistics of the batch are still there. */
+static int again(struct device *dev, struct call *c, struct tensor *out, struct err *e)
+{
+    (void)e;
+    const struct norm *n = c->impl;
+    const struct simd *simd = cpu_of(dev)->simd;
+    int64_t runs = runs_of(n);
+#pragma omp parallel num_threads(dev->threads)
+    {
+#pragma omp for schedule(static)
+        for (int64_t b = 0; b < n->blocks; b++)
+            forward_lanes(n, c, b);
+#pragma omp for schedule(static)
+        for (int64_t r = 0; r < runs; r++)
+            apply_run(n, c, simd, r, out, false);
     }
     return 0;
 }
@@ -362,5 +382,6 @@ const struct kernel cpu_batchnorm = {.prepare = prepare,
                                      .bind = bind,
                                      .forward = forward,
                                      .backward = backward,
+                                     .again = again,
                                      .commit = commit,
                                      .done = done};

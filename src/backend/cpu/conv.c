@@ -59,8 +59,9 @@ static int prepare_pass(struct device *dev, struct call *c, struct conv *conv, e
     const char *algorithm = tuning_get(dev->tuning, key, NULL);
     snprintf(c->algorithm[pass], sizeof c->algorithm[pass], "%s %s", algorithm,
              exec_name(&p->main));
-    if (p->workspace_bytes > c->workspace_bytes)
-        c->workspace_bytes = p->workspace_bytes;
+    size_t *scratch = &c->scratch_bytes[pass != PASS_FORWARD];
+    if (p->workspace_bytes > *scratch)
+        *scratch = p->workspace_bytes;
     return 0;
 }
 
@@ -86,13 +87,14 @@ static int bind(struct device *dev, struct call *c, struct err *e)
 {
     struct conv *conv = c->impl;
     bool has_bias = c->n_in > 2;
-    void *x = c->in[0]->data, *w = c->in[1]->data, *b = has_bias ? c->in[2]->data : NULL;
+    void *x = c->in[0]->data, *x_again = c->bin[0] ? c->bin[0]->data : x, *w = c->in[1]->data,
+         *b = has_bias ? c->in[2]->data : NULL;
     void *dx = data_of(c->din[0]), *dw = data_of(c->din[1]), *dy = data_of(c->dout);
     void *db = has_bias ? data_of(c->din[2]) : NULL;
     const struct conv_places places[N_PASSES] = {
-        [PASS_FORWARD] = {{x, w, c->out->data}, b, c->workspace},
-        [PASS_DATA] = {{dx, w, dy}, NULL, c->workspace},
-        [PASS_WEIGHTS] = {{x, dw, dy}, db, c->workspace},
+        [PASS_FORWARD] = {{x, w, c->out->data}, b, c->scratch[0]},
+        [PASS_DATA] = {{dx, w, dy}, NULL, c->scratch[1]},
+        [PASS_WEIGHTS] = {{x_again, dw, dy}, db, c->scratch[1]},
     };
     cpu_scratch_drop(dev); /* every choice has been made */
     for (int pass = 0; pass < N_PASSES; pass++)
