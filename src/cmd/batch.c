@@ -1,6 +1,7 @@
 /* The front end without a screen: see batch.h. */
 #include "cmd/batch.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "cmd/bar.h"
@@ -13,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Launchers pass a signal on to a group that got it already: no person is that quick. */
+enum { ECHO_USEC = 100000 };
+
 struct batch {
     struct engine *engine;
     struct watcher *watcher;
@@ -20,8 +24,8 @@ struct batch {
     struct batch_text text;
     struct bar *bar;
     int signals;
-    bool interrupted; /* by SIGINT: this is how the process ends */
-    bool muted;       /* standard output is gone */
+    int64_t interrupted; /* when SIGINT came first, microseconds: this is how the process ends */
+    bool muted;          /* standard output is gone */
     bool done;
 };
 
@@ -114,11 +118,14 @@ static void on_save(struct batch *b, int sig)
 
 static void on_interrupt(struct batch *b, int sig)
 {
+    int64_t now = clock_usec();
+    if (b->interrupted && now - b->interrupted < ECHO_USEC)
+        return;
     if (b->interrupted) {
         bar_erase(b->bar);
         signals_die(sig);
     }
-    b->interrupted = true;
+    b->interrupted = now;
     log_info("interrupted: saving at the next step; once more to end at once");
     stop(b, 0);
 }

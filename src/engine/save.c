@@ -222,9 +222,10 @@ int run_linear(struct engine *e, int64_t step)
     int rc = evaluate(e, step, &r, &err);
     report_phase(e, "");
     e->linear = e->eval_paused = e->eval_cancel = false;
-    if (rc != 0)
+    if (rc != 0) {
+        log_error("linear evaluation of step %lld failed: %s", (long long)step, err.msg);
         report_text(e, EV_LINEAR_FAILED, err.msg);
-    else if (r.cancelled)
+    } else if (r.cancelled)
         report_text(e, EV_LINEAR_FAILED, "the evaluation was cancelled");
     else
         report_linear_done(e, &r);
