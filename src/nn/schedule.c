@@ -159,15 +159,31 @@ static bool only_convolutions_read(const struct builder *b, int value)
     return true;
 }
 
-/* A value worth dropping: made by a node that reads one activation, which is kept anyway. */
+/* Some backward pass reads it. */
+static bool read_again(const struct builder *b, int value)
+{
+    for (int n = 0; n < b->g->n_nodes; n++) {
+        const struct node *node = &b->g->nodes[n];
+        for (int i = 0; i < node->n_in; i++)
+            if (graph_root(b->g, node->in[i]) == value && (op_backward_reads(node->op) & 1u << i))
+                return true;
+    }
+    return false;
+}
+
+/* A value worth dropping: everything it is made from is kept for other reasons. Of residual blocks
+ * in a row it is every other output, since the skip connection of one is the output before. */
 static bool repeatable(const struct builder *b, int value)
 {
     const struct value *v = &b->g->values[value];
     if (v->node < 0 || v->output || v->ndim != 4)
         return false;
     const struct node *maker = &b->g->nodes[v->node];
-    bool one_input = maker->n_in < 6 && (op_backward_reads(maker->op) & 1u);
-    return b->can >> maker->op & 1u && one_input && only_convolutions_read(b, value);
+    if (!(b->can >> maker->op & 1u) || !(op_backward_reads(maker->op) & 1u) ||
+        !only_convolutions_read(b, value))
+        return false;
+    int skip = maker->n_in > 5 ? graph_root(b->g, maker->in[5]) : -1;
+    return skip < 0 || (read_again(b, skip) && !repeatable(b, skip));
 }
 
 /* Before backward() of a convolution: its input, if that was dropped. */
@@ -180,6 +196,8 @@ static void compute_again(struct builder *b, const struct node *node, struct sch
         int maker = b->g->values[u].node;
         b->again[u] = add_buffer(b, BUFFER_VALUE, u);
         touch(b, b->s->nodes[maker].in[0]);
+        if (b->g->nodes[maker].n_in > 5)
+            touch(b, b->s->nodes[maker].in[5]);
         push(b, (struct schedule_step){.pass = PASS_AGAIN, .node = maker, .y = b->again[u]});
     }
     at->bin[0] = b->again[u];

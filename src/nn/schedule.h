@@ -10,7 +10,7 @@
  *
  * An activation that backward passes of convolutions alone read again, and whose node is cheap to
  * repeat (a batch-norm between two convolutions), is dropped after the forward pass and computed
- * again just before: a walk through memory buys a fifth of all activations.
+ * again just before: a walk through memory buys a third of all activations.
  */
 #ifndef SUPCON_NN_SCHEDULE_H
 #define SUPCON_NN_SCHEDULE_H

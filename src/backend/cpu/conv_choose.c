@@ -1,7 +1,8 @@
 /*
  * The timed choice among the algorithms of one pass of a convolution. Times include the conversion
- * of operands; the best of a few runs counts, since disturbances only ever add. The choice is on
- * record, so that repeating or resuming a run computes the same numbers.
+ * of operands. Candidates run in turn and the best time of each counts, since disturbances by other
+ * programs only ever add, and last. The choice is on record, so that repeating or resuming a run
+ * computes the same numbers.
  */
 #include "backend/cpu/conv.h"
 
@@ -9,7 +10,18 @@
 
 #include <string.h>
 
-enum { TIMED_RUNS = 3 };
+enum {
+    ROUNDS = 5,
+    MAX_CANDIDATES = 4,
+    SCRATCH_FREE = 32 << 20,
+    SCRATCH_RATIO = 20
+}; /* the first round warms up */
+
+struct candidate {
+    const struct conv_algorithm *algorithm;
+    struct conv_pass pass;
+    double ms; /* best so far */
+};
 
 static size_t place(size_t *total, size_t bytes)
 {
@@ -19,7 +31,7 @@ static size_t place(size_t *total, size_t bytes)
 }
 
 /* Random operands in the device's scratch memory. */
-static int scratch_places(struct device *dev, const struct conv_shape *s, const struct conv_pass *p,
+static int scratch_places(struct device *dev, const struct conv_shape *s, size_t workspace_bytes,
                           struct conv_places *at, struct err *e)
 {
     size_t offset[N_OPERANDS], total = 0;
@@ -27,7 +39,7 @@ static int scratch_places(struct device *dev, const struct conv_shape *s, const 
     for (int o = 0; o < N_OPERANDS; o++)
         offset[o] = place(&total, dnnl_memory_desc_get_size(&s->md[o]));
     size_t bias = place(&total, s->has_bias ? dnnl_memory_desc_get_size(&s->bias) : 0);
-    size_t workspace = place(&total, p->workspace_bytes);
+    size_t workspace = place(&total, workspace_bytes);
     bool bf16 = s->md[OPERAND_X].data_type == dnnl_bf16;
     if (cpu_scratch(dev, total, bf16 ? DT_BF16 : DT_F32, &base, e))
         return -1;
@@ -35,25 +47,6 @@ static int scratch_places(struct device *dev, const struct conv_shape *s, const 
         at->operand[o] = (char *)base + offset[o];
     at->bias = (char *)base + bias;
     at->workspace = (char *)base + workspace;
-    return 0;
-}
-
-static int time_pass(struct conv_pass *p, struct device *dev, const struct conv_shape *s,
-                     double *ms, struct err *e)
-{
-    struct conv_places at;
-    if (scratch_places(dev, s, p, &at, e) || conv_pass_bind(p, dev, s, &at, e) ||
-        conv_pass_run(p, dev, e))
-        return -1;
-    *ms = 1e30;
-    for (int i = 0; i < TIMED_RUNS; i++) {
-        int64_t start = clock_usec();
-        if (conv_pass_run(p, dev, e))
-            return -1;
-        double took = (double)(clock_usec() - start) / 1000;
-        if (took < *ms)
-            *ms = took;
-    }
     return 0;
 }
 
@@ -87,37 +80,102 @@ static int choose_recorded(struct conv_pass *p, struct device *dev, const struct
         name, conv_pass_names[pass]);
 }
 
+/*
+ * Whether a pass wants more scratch memory than it is worth: beyond SCRATCH_FREE, and many times
+ * what the activations of the layer take. It is Winograd's gradient of wide weights on few pixels
+ * that does; computed so in bf16, it would set the peak of the whole step.
+ */
+static bool too_hungry(const struct conv_pass *p, const struct conv_shape *s)
+{
+    size_t activations =
+        dnnl_memory_desc_get_size(&s->md[OPERAND_X]) + dnnl_memory_desc_get_size(&s->md[OPERAND_Y]);
+    return p->workspace_bytes > SCRATCH_FREE && p->workspace_bytes > SCRATCH_RATIO * activations;
+}
+
 static bool pointless(const struct conv_shape *s, const struct conv_algorithm *a)
 {
     return a->f32 && s->md[OPERAND_X].data_type == dnnl_f32;
 }
 
-/* The fastest that exists. Shapes an algorithm cannot do are no error unless none can. */
-static int choose_fastest(struct conv_pass *best, struct device *dev, const struct conv_shape *s,
-                          enum pass pass, const char **name, double *best_ms, struct err *e)
+/* Every algorithm that exists for this shape; -1 if none does. */
+static int gather(struct candidate *c, int *n, struct device *dev, const struct conv_shape *s,
+                  enum pass pass, struct err *e)
 {
-    struct err why = {0};
-    *name = NULL;
+    struct err ignored = {0};
+    *n = 0;
     for (const struct conv_algorithm *a = conv_algorithms; a->name; a++) {
-        struct conv_pass p;
-        double ms;
-        if (pointless(s, a) || make(&p, dev, s, pass, a, *name ? &why : e))
+        if (pointless(s, a) || *n == MAX_CANDIDATES ||
+            make(&c[*n].pass, dev, s, pass, a, *n ? &ignored : e))
             continue;
-        if (time_pass(&p, dev, s, &ms, e)) {
-            conv_pass_done(&p);
-            conv_pass_done(best);
-            return -1;
-        }
-        if (*name && ms >= *best_ms) {
-            conv_pass_done(&p);
+        if (*n && too_hungry(&c[*n].pass, s)) {
+            conv_pass_done(&c[*n].pass);
             continue;
         }
-        conv_pass_done(best);
-        *best = p;
-        *best_ms = ms;
-        *name = a->name;
+        c[*n].algorithm = a;
+        c[*n].ms = 1e30;
+        ++*n;
     }
-    return *name ? 0 : -1;
+    return *n ? 0 : -1;
+}
+
+static int run_once(struct candidate *c, struct device *dev, bool counts, struct err *e)
+{
+    int64_t start = clock_usec();
+    if (conv_pass_run(&c->pass, dev, e))
+        return -1;
+    double ms = (double)(clock_usec() - start) / 1000;
+    if (counts && ms < c->ms)
+        c->ms = ms;
+    return 0;
+}
+
+/* Leaves the best time in each; one that is twice as slow as another leaves the race. */
+static int race(struct candidate *c, int n, struct device *dev, const struct conv_shape *s,
+                struct err *e)
+{
+    struct conv_places at;
+    size_t workspace = 0;
+    double best = 1e30;
+    for (int i = 0; i < n; i++)
+        if (c[i].pass.workspace_bytes > workspace)
+            workspace = c[i].pass.workspace_bytes;
+    if (scratch_places(dev, s, workspace, &at, e))
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (conv_pass_bind(&c[i].pass, dev, s, &at, e))
+            return -1;
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < n; i++) {
+            bool hopeless = c[i].ms > 2 * best && c[i].ms < 1e30;
+            if (!hopeless && run_once(&c[i], dev, round > 0, e))
+                return -1;
+            if (c[i].ms < best)
+                best = c[i].ms;
+        }
+    return 0;
+}
+
+/* The fastest that exists. Shapes an algorithm cannot do are no error unless none can. */
+static int choose_fastest(struct conv_pass *p, struct device *dev, const struct conv_shape *s,
+                          enum pass pass, const char **name, double *ms, struct err *e)
+{
+    struct candidate c[MAX_CANDIDATES];
+    int n, best = 0;
+    if (gather(c, &n, dev, s, pass, e))
+        return -1;
+    int rc = n > 1 ? race(c, n, dev, s, e) : 0;
+    for (int i = 1; rc == 0 && i < n; i++)
+        if (c[i].ms < c[best].ms)
+            best = i;
+    for (int i = 0; i < n; i++)
+        if (rc || i != best)
+            conv_pass_done(&c[i].pass);
+    if (rc)
+        return -1;
+    *p = c[best].pass;
+    *name = c[best].algorithm->name;
+    *ms = n > 1 ? c[best].ms : 0;
+    return 0;
 }
 
 int conv_pass_choose(struct conv_pass *p, struct device *dev, const struct conv_shape *s,
