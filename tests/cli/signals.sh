@@ -5,7 +5,7 @@ echo "1..17"
 
 # begin NAME [WRAPPER [OPTION...]]: a run of 400 steps in the background; waits for its first row.
 begin() {
-    name=$1 wrapper=${2-}
+    name=$1 wrapper=${2-env --default-signal=HUP} # the suite itself may run under nohup
     shift $(($# < 2 ? $# : 2))
     rm -rf "$work/$name"
     $wrapper "$supcon" --batch "$recipe" --format none --run-dir "$work/$name" \

@@ -18,3 +18,4 @@ tests_data_split_SOURCES = tests/data/split.c
 tests_data_split_LDADD = $(test_libs)
 TESTS += tests/data/augment tests/data/cifar tests/data/image tests/data/loader tests/data/real \
 	tests/data/split
+tsan_tests += tests/data/loader

@@ -27,3 +27,5 @@ check_PROGRAMS += tests/engine/engine
 tests_engine_engine_SOURCES = tests/engine/engine.c tests/engine/tiny.c tests/engine/tiny.h
 tests_engine_engine_LDADD = $(test_libs)
 TESTS += tests/engine/engine
+tsan_tests += tests/engine/engine tests/engine/metrics
+dist_tests += tests/engine/metrics

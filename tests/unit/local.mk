@@ -35,6 +35,7 @@ tests_unit_settings_SOURCES = tests/unit/settings.c
 tests_unit_settings_LDADD = $(test_libs)
 TESTS += tests/unit/rng tests/unit/queue tests/unit/ring tests/unit/file tests/unit/settings
 tsan_tests += tests/unit/queue tests/unit/ring
+dist_tests += tests/unit/queue tests/unit/file tests/unit/conf tests/unit/settings
 
 # the CPU backend
 check_PROGRAMS += tests/unit/tuning tests/unit/cpu_backend
