@@ -11,11 +11,11 @@
 #include <string.h>
 
 enum {
-    ROUNDS = 5,
+    ROUNDS = 5, /* the first warms up */
     MAX_CANDIDATES = 4,
-    SCRATCH_FREE = 32 << 20,
-    SCRATCH_RATIO = 20
-}; /* the first round warms up */
+    SCRATCH_FREE = 32 << 20, /* bytes */
+    SCRATCH_RATIO = 20,
+};
 
 struct candidate {
     const struct conv_algorithm *algorithm;
