@@ -35,12 +35,14 @@ def main():
     p.add_argument('--only', action='append')
     a = p.parse_args()
     pin = ['taskset', '-c', a.cores]
+    # The peer's BLAS is to choose its own kernels and blocking.
+    own = {k: v for k, v in os.environ.items() if not k.startswith('OPENBLAS_')}
     print('| what | unit | supcon | PyTorch | PyTorch / supcon, median (min to max) |\n|---|---|---|---|---|')
     for name, (ours, theirs, key) in ROWS.items():
         if a.only and name not in a.only:
             continue
         # Peak memory is taken with the C library's defaults; for speed the peer sets its own allocator up.
-        env = dict(os.environ, MALLOC_TOP_PAD_='0') if key == 'peak_mib' else None
+        env = dict(own, MALLOC_TOP_PAD_='0') if key == 'peak_mib' else own
         run = {
             'A': lambda: last_json(pin + [a.supcon, 'bench', '--json'] + ours.split())[key],
             'B': lambda: last_json(pin + [a.python, a.peer] + theirs.split(), env)[key],
