@@ -1,8 +1,9 @@
 /*
  * The timed choice among the algorithms of one pass of a convolution. Times include the conversion
  * of operands. Candidates run in turn and the best time of each counts, since disturbances by other
- * programs only ever add, and last. The choice is on record, so that repeating or resuming a run
- * computes the same numbers.
+ * programs only ever add, and last; on a busy machine the race goes on until the two best times of
+ * each agree. The choice is on record, so that repeating or resuming a run computes the same
+ * numbers.
  */
 #include "backend/cpu/conv.h"
 
@@ -11,16 +12,19 @@
 #include <string.h>
 
 enum {
-    ROUNDS = 5, /* the first warms up */
+    MIN_ROUNDS = 5, /* the first warms up */
+    MAX_ROUNDS = 15,
     MAX_CANDIDATES = 4,
     SCRATCH_FREE = 32 << 20, /* bytes */
     SCRATCH_RATIO = 20,
 };
 
+#define NEVER 1e30
+
 struct candidate {
     const struct conv_algorithm *algorithm;
     struct conv_pass pass;
-    double ms; /* best so far */
+    double ms, next_ms; /* the two best so far */
 };
 
 static size_t place(size_t *total, size_t bytes)
@@ -112,7 +116,7 @@ static int gather(struct candidate *c, int *n, struct device *dev, const struct 
             continue;
         }
         c[*n].algorithm = a;
-        c[*n].ms = 1e30;
+        c[*n].ms = c[*n].next_ms = NEVER;
         ++*n;
     }
     return *n ? 0 : -1;
@@ -124,9 +128,24 @@ static int run_once(struct candidate *c, struct device *dev, bool counts, struct
     if (conv_pass_run(&c->pass, dev, e))
         return -1;
     double ms = (double)(clock_usec() - start) / 1000;
+    if (counts && ms < c->next_ms)
+        c->next_ms = ms > c->ms ? ms : c->ms;
     if (counts && ms < c->ms)
         c->ms = ms;
     return 0;
+}
+
+static bool hopeless(const struct candidate *c, double best)
+{
+    return c->next_ms < NEVER && c->ms > 2 * best; /* twice, so that it is no accident */
+}
+
+static bool settled(const struct candidate *c, int n, double best)
+{
+    for (int i = 0; i < n; i++)
+        if (!hopeless(&c[i], best) && c[i].next_ms > 1.1 * c[i].ms)
+            return false;
+    return true;
 }
 
 /* Leaves the best time in each; one that is twice as slow as another leaves the race. */
@@ -135,7 +154,7 @@ static int race(struct candidate *c, int n, struct device *dev, const struct con
 {
     struct conv_places at;
     size_t workspace = 0;
-    double best = 1e30;
+    double best = NEVER;
     for (int i = 0; i < n; i++)
         if (c[i].pass.workspace_bytes > workspace)
             workspace = c[i].pass.workspace_bytes;
@@ -144,10 +163,9 @@ static int race(struct candidate *c, int n, struct device *dev, const struct con
     for (int i = 0; i < n; i++)
         if (conv_pass_bind(&c[i].pass, dev, s, &at, e))
             return -1;
-    for (int round = 0; round < ROUNDS; round++)
+    for (int round = 0; round < MAX_ROUNDS && (round < MIN_ROUNDS || !settled(c, n, best)); round++)
         for (int i = 0; i < n; i++) {
-            bool hopeless = c[i].ms > 2 * best && c[i].ms < 1e30;
-            if (!hopeless && run_once(&c[i], dev, round > 0, e))
+            if (!hopeless(&c[i], best) && run_once(&c[i], dev, round > 0, e))
                 return -1;
             if (c[i].ms < best)
                 best = c[i].ms;
