@@ -309,20 +309,27 @@ int tui_main(struct engine *engine, const struct tui_options *o, struct err *e)
     return e->code ? -1 : rc;
 }
 
-bool tui_possible(const char **why)
+/* What the description of the terminal lacks; NULL: nothing. */
+static const char *terminal_lacks(void)
 {
     int problem;
+    if (setupterm(NULL, STDOUT_FILENO, &problem) != OK)
+        return "the terminal type in TERM is not known";
+    bool movable = cursor_address && clear_screen;
+    del_curterm(cur_term);
+    return movable ? NULL : "the terminal cannot move its cursor";
+}
+
+bool tui_possible(const char **why)
+{
     const char *term = getenv("TERM");
-    *why = NULL;
     if (!isatty(STDIN_FILENO))
         *why = "standard input is not a terminal";
     else if (!isatty(STDOUT_FILENO))
         *why = "standard output is not a terminal";
     else if (!term || !*term)
         *why = "TERM is not set";
-    else if (setupterm(NULL, STDOUT_FILENO, &problem) != OK)
-        *why = "the terminal type in TERM is not known";
-    else if (!cursor_address || !clear_screen)
-        *why = "the terminal cannot move its cursor";
+    else
+        *why = terminal_lacks();
     return *why == NULL;
 }

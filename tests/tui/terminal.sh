@@ -86,6 +86,7 @@ shell 80 24
 start first
 shows 'PREPARING|TRAIN'
 result "the console appears"
+[ "$verdict" = ok ] || { echo "Bail out! the console does not appear"; exit 1; }
 shows '> TRAIN .*supcon' && shows 'epoch [0-9]+/100000  iter'
 result "training is shown"
 keys p
