@@ -1,160 +1,253 @@
 /*
- * supcon embed: what a network makes of images, as a file: features, and logits when the weights
- * hold a classifier. Evaluation mode, f32.
+ * supcon embed: features (and logits, where the weights hold a classifier) of images from a file or
+ * a data set, in evaluation mode and f32.
  */
-#include "backend/tuning.h"
+#include "backend/backend.h"
 #include "base/safetensors.h"
 #include "cmd/cmd.h"
-#include "cmd/embed_images.h"
+#include "data/loader.h"
 #include "engine/network.h"
-
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { BATCH = 64 };
 
-struct embedding {
+struct embed {
+    struct settings s;
     struct device dev;
     struct network net;
     struct plan *plan;
-    int batch;
-    float *features, *logits; /* [N + batch, D], [N + batch, K] or NULL */
+    struct network_shape shape;
+    int64_t n;
+    float *images;            /* [N,C,H,W], normalised */
+    int32_t *labels;          /* [N], NULL when the input has none */
+    float *features, *logits; /* [N,D], [N,K] or NULL */
 };
 
-static int need(const struct cmd_args *args, const char *option, const char **out, struct err *e)
+static int read_tensor(struct embed *m, const struct st_file *f, struct err *e)
 {
-    *out = cmd_value(args, option);
-    return *out ? 0 : err_set(e, EXIT_USAGE, "embed needs --%s", option);
+    const struct st_tensor *t = st_find(f, "images");
+    if (!t)
+        return err_set(
+            e, EXIT_DATA,
+            "%s: there is no tensor \"images\"; expected images [N,3,H,W], f32, normalised",
+            f->path);
+    if (t->ndim != 4 || t->count == 0 || t->dim[0] > INT32_MAX || t->dim[2] > 65536 ||
+        t->dim[3] > 65536)
+        return err_set(e, EXIT_DATA,
+                       "%s: \"images\" has %d dimensions and %lld elements; expected [N,3,H,W]",
+                       f->path, t->ndim, (long long)t->count);
+    if (t->dim[1] != 3)
+        return err_set(e, EXIT_DATA, "%s: \"images\" has %lld channels; expected 3", f->path,
+                       (long long)t->dim[1]);
+    m->n = t->dim[0];
+    m->shape.channels = 3;
+    m->shape.height = (int)t->dim[2];
+    m->shape.width = (int)t->dim[3];
+    m->images = malloc((size_t)t->count * sizeof *m->images);
+    if (!m->images)
+        return err_set(e, EXIT_OS, "out of memory for the images of %s", f->path);
+    return st_read_f32(f, t, m->images, e);
 }
 
-static int load_network(const struct cmd_args *args, const struct images *in, struct embedding *m,
-                        struct err *e)
+static int read_file(struct embed *m, const char *path, struct err *e)
 {
-    const char *weights, *arch;
-    struct model_conf model = {.dtype = "f32", .projection_dim = 128};
-    struct network_shape shape = {in->channels, in->height, in->width, 0};
+    struct st_file f;
+    if (st_open(&f, path, e) != 0)
+        return -1;
+    int rc = read_tensor(m, &f, e);
+    st_close(&f);
+    return rc;
+}
+
+static int copy_batches(struct embed *m, struct loader *l, struct err *e)
+{
+    size_t pixels = (size_t)m->shape.channels * (size_t)m->shape.height * (size_t)m->shape.width;
+    m->images = malloc((size_t)m->n * pixels * sizeof *m->images);
+    m->labels = malloc((size_t)m->n * sizeof *m->labels);
+    if (!m->images || !m->labels)
+        return err_set(e, EXIT_OS, "out of memory for %lld images", (long long)m->n);
+    for (int64_t i = 0; i < m->n;) {
+        struct batch *b;
+        if (loader_next(l, &b, e) != 0)
+            return -1;
+        memcpy(m->images + (size_t)i * pixels, b->images, (size_t)b->n * pixels * sizeof(float));
+        memcpy(m->labels + i, b->labels, (size_t)b->n * sizeof(int32_t));
+        i += b->n;
+        loader_release(l, b);
+    }
+    return 0;
+}
+
+/* The test part of a data set, in its order, normalised and not augmented. */
+static int read_dataset(struct embed *m, const char *name, struct err *e)
+{
+    struct dataset data = {0};
+    struct split split = {0};
+    struct loader *l = NULL;
+    snprintf(m->s.data.name, sizeof m->s.data.name, "%s", name);
+    if (dataset_open(&data, &m->s.data, e) != 0)
+        return -1;
+    int rc = split_part(&data, PART_TEST, &split, e);
+    m->n = split.n;
+    m->shape = (struct network_shape){data.channels, data.height, data.width, m->shape.n_classes};
+    if (rc == 0)
+        rc = loader_open(
+            &l,
+            &(struct loader_options){
+                .data = &data, .split = &split, .batch = BATCH, .views = 1, .keep_partial = true},
+            e);
+    if (rc == 0)
+        rc = copy_batches(m, l, e);
+    if (l)
+        loader_close(l);
+    split_free(&split);
+    dataset_close(&data);
+    return rc;
+}
+
+static bool is_dataset(const char *word)
+{
+    for (int i = 0; dataset_classes[i]; i++)
+        if (strcmp(dataset_classes[i]->name, word) == 0)
+            return true;
+    return false;
+}
+
+static int read_options(const struct cmd_args *args, struct embed *m, struct err *e)
+{
+    static const char *const keys[][2] = {{"arch", "model.arch"},
+                                          {"stem", "model.stem"},
+                                          {"device", "device"},
+                                          {"threads", "threads"},
+                                          {"data-path", "data.path"}};
+    static const char *const needed[] = {"weights", "input", "output"};
     long classes;
-    if (need(args, "weights", &weights, e) < 0 || need(args, "arch", &arch, e) < 0 ||
-        cmd_int(args, "classes", 1, 1 << 20, 10, &classes, e) < 0)
+    for (int i = 0; i < 3; i++)
+        if (!cmd_value(args, needed[i]))
+            return err_set(e, EXIT_USAGE, "--%s is missing; see supcon embed --help", needed[i]);
+    conf_defaults(settings_table, &m->s, NULL);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char set[1200];
+        const char *value = cmd_value(args, keys[i][0]);
+        snprintf(set, sizeof set, "%s=%s", keys[i][1], value ? value : "");
+        if (value && conf_set(settings_table, &m->s, set, NULL, e) != 0)
+            return err_prefix(e, "--%s", keys[i][0]);
+    }
+    if (cmd_int(args, "classes", 1, 1 << 20, 10, &classes, e) != 0)
         return -1;
-    const struct arch_class *class = arch_find(arch, e);
-    if (!class)
-        return -1;
-    shape.n_classes = (int)classes;
-    snprintf(model.arch, sizeof model.arch, "%s", class->name);
-    snprintf(model.stem, sizeof model.stem, "%.*s", (int)strcspn(class->stems, " "), class->stems);
-    if (cmd_has(args, "stem"))
-        snprintf(model.stem, sizeof model.stem, "%s", cmd_value(args, "stem"));
-    return network_init(&m->net, &m->dev, &model, &shape, 0, e) < 0
-               ? -1
-               : network_load_weights(&m->net, weights, e);
+    m->shape.n_classes = (int)classes;
+    return settings_check(&m->s, e);
 }
 
-static int make_plan(const struct images *in, struct embedding *m, struct err *e)
+static int prepare(struct embed *m, const char *weights, struct err *e)
 {
-    bool classifies = m->net.live[GROUP_FC];
-    m->batch = in->n < BATCH ? (int)in->n : BATCH;
-    m->plan = network_eval_plan(&m->net, m->batch, classifies ? GROUP_FC : GROUP_ENCODER, e);
-    if (!m->plan)
+    struct device_options options = {.threads = (int)m->s.run.threads, .deterministic = true};
+    if (device_open(&m->dev, m->s.run.device, &options, e) != 0 ||
+        network_init(&m->net, &m->dev, &m->s.model, &m->shape, 1, e) != 0 ||
+        network_load_weights(&m->net, weights, e) != 0)
         return -1;
-    size_t rows = (size_t)in->n + (size_t)m->batch;
-    m->features = malloc(rows * (size_t)m->net.arch->features * sizeof(float));
-    m->logits = classifies ? malloc(rows * (size_t)m->net.shape.n_classes * sizeof(float)) : NULL;
-    return m->features && (m->logits || !classifies) ? 0 : err_set(e, EXIT_OS, "out of memory");
+    enum param_group head = m->net.live[GROUP_FC] ? GROUP_FC : GROUP_ENCODER;
+    int batch = m->n < BATCH ? (int)m->n : BATCH;
+    m->plan = network_eval_plan(&m->net, batch, head, e);
+    return m->plan ? 0 : -1;
 }
 
-static int run_batch(struct embedding *m, const float *images, int64_t first, struct err *e)
+static int allocate(struct embed *m, struct err *e)
 {
-    int64_t dim = m->net.arch->features, classes = m->net.shape.n_classes;
-    if (plan_upload(m->plan, "images", images, e) < 0 || plan_forward(m->plan, e) < 0 ||
-        plan_download(m->plan, "features", m->features + first * dim, e) < 0)
-        return -1;
-    return m->logits ? plan_download(m->plan, "logits", m->logits + first * classes, e) : 0;
+    m->features = malloc((size_t)m->n * (size_t)m->net.arch->features * sizeof(float));
+    if (m->net.live[GROUP_FC])
+        m->logits = malloc((size_t)m->n * (size_t)m->shape.n_classes * sizeof(float));
+    return m->features && (m->logits || !m->net.live[GROUP_FC])
+               ? 0
+               : err_set(e, EXIT_OS, "out of memory for the features");
 }
 
-static int write_result(const char *path, const struct images *in, const struct embedding *m,
-                        struct err *e)
+/* Batches of the plan's size; the last one overlaps the one before it, so that none is short. */
+static int compute(struct embed *m, struct err *e)
 {
-    struct st_out out[3];
-    int n = 0;
-    out[n++] = (struct st_out){.name = "features",
-                               .dtype = ST_F32,
-                               .ndim = 2,
-                               .dim = {in->n, m->net.arch->features},
-                               .data = m->features};
+    int64_t batch = m->n < BATCH ? m->n : BATCH, d = m->net.arch->features;
+    size_t pixels = (size_t)m->shape.channels * (size_t)m->shape.height * (size_t)m->shape.width;
+    for (int64_t next = 0; next < m->n; next += batch) {
+        int64_t at = next + batch <= m->n ? next : m->n - batch;
+        if (plan_upload(m->plan, "images", m->images + (size_t)at * pixels, e) != 0 ||
+            plan_forward(m->plan, e) != 0 ||
+            plan_download(m->plan, "features", m->features + at * d, e) != 0 ||
+            (m->logits &&
+             plan_download(m->plan, "logits", m->logits + at * m->shape.n_classes, e) != 0))
+            return -1;
+    }
+    return 0;
+}
+
+static int write_result(const struct embed *m, const char *path, struct err *e)
+{
+    struct st_out out[3] = {{"features", ST_F32, 2, {m->n, m->net.arch->features}, m->features}};
+    int n = 1;
     if (m->logits)
-        out[n++] = (struct st_out){.name = "logits",
-                                   .dtype = ST_F32,
-                                   .ndim = 2,
-                                   .dim = {in->n, m->net.shape.n_classes},
-                                   .data = m->logits};
-    if (in->labels)
-        out[n++] = (struct st_out){
-            .name = "labels", .dtype = ST_I32, .ndim = 1, .dim = {in->n}, .data = in->labels};
+        out[n++] = (struct st_out){"logits", ST_F32, 2, {m->n, m->shape.n_classes}, m->logits};
+    if (m->labels)
+        out[n++] = (struct st_out){"labels", ST_I32, 1, {m->n}, m->labels};
     return st_write(path, out, n, NULL, e);
 }
 
-static int embed(const struct cmd_args *args, struct images *in, struct embedding *m, struct err *e)
+static void done(struct embed *m)
 {
-    const char *output, *device = cmd_value(args, "device");
-    struct device_options options = {.deterministic = true};
-    if (need(args, "output", &output, e) < 0)
-        return -1;
-    if (device_open(&m->dev, device ? device : "auto", &options, e) < 0 ||
-        load_network(args, in, m, e) < 0 || make_plan(in, m, e) < 0)
-        return -1;
-    for (int64_t first = 0; first < in->n; first += m->batch) {
-        const float *images = images_batch(in, first, m->batch, e);
-        if (!images || run_batch(m, images, first, e) < 0)
-            return -1;
-    }
-    if (write_result(output, in, m, e) < 0)
-        return -1;
-    printf("%lld images of %dx%d, features of %d%s: %s\n", (long long)in->n, in->height, in->width,
-           m->net.arch->features, m->logits ? ", logits" : "", output);
-    return 0;
+    plan_free(m->plan);
+    network_done(&m->net);
+    device_close(&m->dev);
+    free(m->images);
+    free(m->labels);
+    free(m->features);
+    free(m->logits);
+    free(m);
 }
 
 static int run(const struct cmd_args *args, struct err *e)
 {
-    const char *input;
-    struct images in;
-    struct embedding m = {.plan = NULL};
-    if (need(args, "input", &input, e) < 0 ||
-        images_open(&in, input, cmd_value(args, "data-path"), e) < 0)
-        return -1;
-    int rc = embed(args, &in, &m, e);
-    plan_free(m.plan);
-    network_done(&m.net);
-    device_close(&m.dev);
-    free(m.features);
-    free(m.logits);
-    images_close(&in);
+    struct embed *m = calloc(1, sizeof *m);
+    if (!m)
+        return err_set(e, EXIT_OS, "out of memory");
+    int rc = read_options(args, m, e);
+    if (rc == 0) {
+        const char *input = cmd_value(args, "input");
+        rc = is_dataset(input) ? read_dataset(m, input, e) : read_file(m, input, e);
+    }
+    if (rc == 0)
+        rc = prepare(m, cmd_value(args, "weights"), e);
+    if (rc == 0)
+        rc = allocate(m, e);
+    if (rc == 0)
+        rc = compute(m, e);
+    if (rc == 0)
+        rc = write_result(m, cmd_value(args, "output"), e);
+    done(m);
     return rc;
 }
 
 static const struct cmd_option options[] = {
-    {"arch", 0, "NAME", "architecture of the encoder", false},
-    {"stem", 0, "NAME", "imagenet or cifar (the architecture's first)", false},
-    {"classes", 0, "K", "classes of the classifier in the weights, if there is one (10)", false},
-    {"weights", 0, "FILE", "safetensors with torchvision's names", false},
-    {"input", 0, "FILE|NAME",
-     "safetensors with images [N,3,H,W], normalised; or a data set, whose "
-     "test part is taken",
+    {"arch", 0, "ARCH", "architecture (resnet18)", false},
+    {"stem", 0, "STEM", "its stem: imagenet or cifar (cifar)", false},
+    {"classes", 0, "K", "classes of the classifier (10)", false},
+    {"weights", 'w', "FILE", "weights: a safetensors file under torchvision's names", false},
+    {"input", 'i', "INPUT", "a safetensors file with images [N,3,H,W], or the name of a data set",
      false},
-    {"data-path", 0, "DIR", "where the data set is", false},
-    {"output", 0, "FILE", "safetensors to write: features, logits, labels", false},
-    {"device", 0, "ID", "auto, cpu, cuda, cuda:N (auto)", false},
+    {"output", 'o', "FILE", "where features [N,D] and logits [N,K] go", false},
+    {"data-path", 0, "DIR", "folder of the data set", false},
+    {"device", 0, "DEVICE", "auto, cpu, cuda or cuda:N (auto)", false},
+    {"threads", 0, "N", "threads (as training would choose)", false},
     {NULL, 0, NULL, NULL, false},
 };
 
 const struct cmd_class cmd_embed = {
     .name = "embed",
     .operands = "",
-    .help = "write a network's features of images to a file\n\n"
-            "Writes \"features\" [N,D], and \"logits\" [N,K] when the weights hold a classifier; "
-            "for a data set also \"labels\" [N]. The network is in evaluation mode and computes in "
-            "f32.",
+    .help =
+        "compute the features of images\n\n"
+        "The input is a safetensors file with the tensor images [N,3,H,W], f32 and normalised, or the "
+        "name of a data set, of which the test part is taken. The output holds features [N,D], "
+        "logits [N,K] when the weights hold a classifier, and the labels of a data set.",
     .options = options,
     .run = run,
 };
