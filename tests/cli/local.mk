@@ -13,3 +13,5 @@ dist_check_SCRIPTS += tests/cli/data.sh
 TESTS += tests/cli/data.sh
 dist_check_SCRIPTS += tests/cli/batch.sh tests/cli/signals.sh
 TESTS += tests/cli/batch.sh tests/cli/signals.sh
+dist_check_SCRIPTS += tests/cli/embed.sh
+TESTS += tests/cli/embed.sh
