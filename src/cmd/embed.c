@@ -3,6 +3,7 @@
  * a data set, in evaluation mode and f32.
  */
 #include "backend/backend.h"
+#include "backend/tuning.h"
 #include "base/safetensors.h"
 #include "cmd/cmd.h"
 #include "data/loader.h"
@@ -15,6 +16,7 @@ enum { BATCH = 64 };
 
 struct embed {
     struct settings s;
+    struct tuning *tuning; /* choices of algorithms are remembered, so that features repeat */
     struct device dev;
     struct network net;
     struct plan *plan;
@@ -143,7 +145,12 @@ static int read_options(const struct cmd_args *args, struct embed *m, struct err
 
 static int prepare(struct embed *m, const char *weights, struct err *e)
 {
-    struct device_options options = {.threads = (int)m->s.run.threads, .deterministic = true};
+    m->tuning = tuning_new();
+    struct device_options options = {
+        .threads = (int)m->s.run.threads, .deterministic = true, .tuning = m->tuning};
+    if (!m->tuning)
+        return err_set(e, EXIT_OS, "out of memory");
+    tuning_load_cache(m->tuning);
     if (device_open(&m->dev, m->s.run.device, &options, e) != 0 ||
         network_init(&m->net, &m->dev, &m->s.model, &m->shape, 1, e) != 0 ||
         network_load_weights(&m->net, weights, e) != 0)
@@ -151,6 +158,8 @@ static int prepare(struct embed *m, const char *weights, struct err *e)
     enum param_group head = m->net.live[GROUP_FC] ? GROUP_FC : GROUP_ENCODER;
     int batch = m->n < BATCH ? (int)m->n : BATCH;
     m->plan = network_eval_plan(&m->net, batch, head, e);
+    if (m->plan && tuning_dirty(m->tuning))
+        tuning_save_cache(m->tuning);
     return m->plan ? 0 : -1;
 }
 
@@ -197,6 +206,7 @@ static void done(struct embed *m)
     plan_free(m->plan);
     network_done(&m->net);
     device_close(&m->dev);
+    tuning_free(m->tuning);
     free(m->images);
     free(m->labels);
     free(m->features);
