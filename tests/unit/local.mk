@@ -44,3 +44,16 @@ tests_unit_tuning_LDADD = $(test_libs)
 tests_unit_cpu_backend_SOURCES = tests/unit/cpu_backend.c
 tests_unit_cpu_backend_LDADD = $(test_libs)
 TESTS += tests/unit/tuning tests/unit/cpu_backend
+
+# the nn core
+noinst_HEADERS += tests/unit/fake_device.h
+check_PROGRAMS += tests/unit/graph tests/unit/nn_schedule tests/unit/memplan tests/unit/params
+tests_unit_graph_SOURCES = tests/unit/graph.c
+tests_unit_graph_LDADD = $(test_libs)
+tests_unit_nn_schedule_SOURCES = tests/unit/nn_schedule.c
+tests_unit_nn_schedule_LDADD = $(test_libs)
+tests_unit_memplan_SOURCES = tests/unit/memplan.c
+tests_unit_memplan_LDADD = $(test_libs)
+tests_unit_params_SOURCES = tests/unit/params.c
+tests_unit_params_LDADD = $(test_libs)
+TESTS += tests/unit/graph tests/unit/nn_schedule tests/unit/memplan tests/unit/params
