@@ -62,7 +62,7 @@ static void describe(struct dialog *d, const struct console *c)
         dialog_line(d, "The run has not told its objective yet.");
     else
         dialog_line(d,
-                    "Move to an objective to read what it changes; nothing happens before Enter.");
+                    "Move to an objective to read what it changes; Enter, or its digit, switches.");
 }
 
 static void choose(struct console *c, const struct dialog *d, int choice)

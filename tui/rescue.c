@@ -2,6 +2,7 @@
  */
 #include "tui/rescue.h"
 
+#include <poll.h>
 #include <curses.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -76,6 +77,14 @@ static void on_fatal(int sig)
         put(rescue.words, rescue.n_words);
     }
     raise(sig); /* SA_RESETHAND: now it has its default action */
+}
+
+void rescue_now(void)
+{
+    struct pollfd fd = {.fd = rescue.tty, .events = POLLOUT};
+    if (rescue.armed && poll(&fd, 1, 0) == 1 && (fd.revents & (POLLERR | POLLHUP)) == 0)
+        restore();
+    rescue.armed = 0;
 }
 
 static void at_exit(void)

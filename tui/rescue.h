@@ -8,7 +8,9 @@
 
 void rescue_save(int tty); /* modes as they are now */
 void rescue_arm(int tty);  /* after curses has started */
-void rescue_disarm(void);  /* after it has ended */
+void rescue_now(
+    void); /* gives it back without curses, if it takes bytes; nothing is armed afterwards */
+void rescue_disarm(void); /* after it has ended */
 /* Where captured output waits that should be shown after a crash; -1: nowhere. */
 void rescue_output(int fd);
 /* The run directory that the last words name. */

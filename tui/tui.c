@@ -77,6 +77,7 @@ static void lose_terminal(struct tui *t)
 {
     if (t->headless)
         return;
+    rescue_now(); /* the signal may have come from elsewhere, with the terminal still there */
     display_drop(&t->display);
     silence(); /* before what is captured is written out */
     go_headless(t);
@@ -284,9 +285,14 @@ static int set_up(struct tui *t, const struct tui_options *o, struct err *e)
 
 static void tear_down(struct tui *t)
 {
+    const struct model *m = &t->console.model;
     if (!t->headless) {
         display_close(&t->display);
         capture_stop(&t->capture);
+        if (m->dir[0] && m->saved_step >= 0)
+            printf(m->trained ? "supcon: the run is in %s\n"
+                              : "supcon: the run is in %s; supcon --resume continues it\n",
+                   m->dir);
     }
     console_done(&t->console);
     signals_close(t->signals);

@@ -31,12 +31,16 @@ static int first_usable(const struct backend_class *class, char *why, size_t siz
 
 static int open_best(struct device *dev, const struct device_options *o, struct err *e)
 {
-    char why[320];
+    char why[320] = "";
     for (const struct backend_class *const *class = backend_classes; *class; class ++) {
-        int index = first_usable(*class, why, sizeof why);
-        if (index >= 0)
+        char here[320];
+        int index = first_usable(*class, here, sizeof here);
+        if (index >= 0) {
+            if (why[0])
+                log_info("device auto: using %s; %s", (*class)->name, why);
             return (*class)->open(dev, index, o, e);
-        log_info("device auto: %s", why);
+        }
+        memcpy(why, here, sizeof why);
     }
     return err_set(e, EXIT_UNAVAILABLE, "there is no usable device: %s", why);
 }

@@ -232,6 +232,14 @@ static void close_all(struct engine *e)
         run_close(&e->run);
 }
 
+/* A run that could not even start leaves nothing in the way of the next try. */
+static void discard(const struct engine *e)
+{
+    struct err ignored;
+    if (e->has_run && !e->ready && !e->options.resume[0])
+        dir_remove(e->run.dir, &ignored);
+}
+
 void session_run(struct engine *e)
 {
     struct err err = {0};
@@ -251,4 +259,6 @@ void session_run(struct engine *e)
     control_refuse_rest(e);
     report_done(e);
     close_all(e);
+    if (rc != 0)
+        discard(e);
 }
