@@ -141,6 +141,7 @@ static void on_ack(struct model *m, const struct event *e)
 {
     if (e->u.ack.command == m->asked)
         m->asked = -1;
+    m->n_warnings += !e->u.ack.accepted;
     if (e->u.ack.command == CMD_STOP || e->u.ack.command == CMD_ABANDON)
         m->stopping = e->u.ack.accepted;
 }

@@ -234,15 +234,26 @@ static void draw_x_axis(struct canvas *c, struct rect r, const struct raster *ra
     }
 }
 
+static int mark_column(struct rect r, const struct raster *raster, const struct plot_mark *m)
+{
+    return r.col + column_of(raster, m->x) / raster->glyphs->dot_cols;
+}
+
+/* A label has the room up to the next mark. */
 static void draw_marks(struct canvas *c, struct rect r, const struct raster *raster,
                        const struct plot *p)
 {
+    int end = r.col + r.cols;
     for (int i = 0; i < p->n_marks; i++) {
-        int col = r.col + column_of(raster, p->marks[i].x) / raster->glyphs->dot_cols;
-        if (col >= r.col + r.cols)
+        int col = mark_column(r, raster, &p->marks[i]);
+        int next = i + 1 < p->n_marks ? mark_column(r, raster, &p->marks[i + 1]) : end;
+        if (col >= end)
             continue;
+        if (next > end)
+            next = end;
         canvas_fill(c, (struct rect){r.row, col, r.rows, 1}, c->glyphs->wall, STYLE_DIM);
-        canvas_text(c, r.row, col + 1, r.col + r.cols - col - 1, STYLE_DIM, p->marks[i].label);
+        if (next - col > 1)
+            canvas_text(c, r.row, col + 1, next - col - 1, STYLE_DIM, p->marks[i].label);
     }
 }
 

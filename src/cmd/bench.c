@@ -108,13 +108,13 @@ static int run(const struct cmd_args *args, struct err *e)
 
 static const struct cmd_option options[] = {
     {"arch", 0, "NAME", "architecture (resnet18)", false},
-    {"stem", 0, "NAME", "imagenet or cifar (the architecture's first)", false},
+    {"stem", 0, "NAME", "stem: imagenet or cifar (the architecture's first)", false},
     {"size", 0, "N", "height and width of the images (32)", false},
     {"batch-size", 0, "N", "images in a step, each in as many views as the loss wants (64)", false},
     {"loss", 0, "NAME", "objective: supcon, simclr, cross-entropy (supcon)", false},
     {"classes", 0, "K", "classes (10)", false},
-    {"dtype", 0, "TYPE", "f32 or bf16 (f32)", false},
-    {"device", 0, "ID", "auto, cpu, cuda, cuda:N (auto)", false},
+    {"dtype", 0, "TYPE", "type of the activations: f32 or bf16 (f32)", false},
+    {"device", 0, "ID", "device: auto, cpu, cuda, cuda:N (auto)", false},
     {"threads", 0, "N", "threads of the CPU (0: as the affinity mask allows)", false},
     {"steps", 0, "N", "steps that are timed", false},
     {"warmup", 0, "N", "steps before that", false},
@@ -128,11 +128,12 @@ static const struct cmd_option options[] = {
 const struct cmd_class cmd_bench = {
     .name = "bench",
     .operands = "",
-    .help = "time a training step\n\n"
-            "The step is a whole one with resident random images: forward, backward, norm of the "
-            "gradients, update. The median is printed with the views per second, the share of it "
-            "that is left when each primitive runs alone, and the peak memory, counted from before "
-            "the network is made.",
+    .help =
+        "time a training step\n\n"
+        "The step is a whole one with resident random images: forward, backward, norm of the "
+        "gradients, update. The median is printed with the views per second; the share, which is "
+        "the sum of the times of its calls, each run alone, over the time of the step (1: nothing "
+        "is lost between them); and the peak memory, counted from before the network is made.",
     .options = options,
     .run = run,
 };

@@ -245,7 +245,7 @@ static const struct cmd_option options[] = {
      false},
     {"output", 'o', "FILE", "where features [N,D] and logits [N,K] go", false},
     {"data-path", 0, "DIR", "folder of the data set", false},
-    {"device", 0, "DEVICE", "auto, cpu, cuda or cuda:N (auto)", false},
+    {"device", 0, "DEVICE", "device: auto, cpu, cuda or cuda:N (auto)", false},
     {"threads", 0, "N", "threads (as training would choose)", false},
     {NULL, 0, NULL, NULL, false},
 };
