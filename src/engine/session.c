@@ -233,11 +233,15 @@ static void close_all(struct engine *e)
 }
 
 /* A run that could not even start leaves nothing in the way of the next try. */
-static void discard(const struct engine *e)
+static void discard(struct engine *e)
 {
     struct err ignored;
-    if (e->has_run && !e->ready && !e->options.resume[0])
-        dir_remove(e->run.dir, &ignored);
+    char dir[sizeof e->run.dir];
+    bool begun = e->ready || e->options.resume[0] || !e->has_run;
+    snprintf(dir, sizeof dir, "%s", e->run.dir);
+    close_all(e);
+    if (!begun)
+        dir_remove(dir, &ignored);
 }
 
 void session_run(struct engine *e)
@@ -258,7 +262,8 @@ void session_run(struct engine *e)
         report_state(e, STATE_STOPPED, false);
     control_refuse_rest(e);
     report_done(e);
-    close_all(e);
     if (rc != 0)
         discard(e);
+    else
+        close_all(e);
 }

@@ -61,8 +61,9 @@ refused 65 'features' "$supcon" --batch "$recipe" --run-dir "$work/x" --set "ini
 result "an unknown name in given weights is told"
 refused 65 'short.st' "$supcon" --batch "$recipe" --run-dir "$work/y" --set "init.weights=$work/short.st"
 result "truncated given weights are told"
-refused 66 'none.st' "$supcon" --batch "$recipe" --run-dir "$work/z" --set "init.weights=$work/none.st"
-result "missing given weights are exit 66"
+refused 66 'none.st' "$supcon" --batch "$recipe" --run-dir "$work/z" --set "init.weights=$work/none.st" &&
+    [ ! -e "$work/x" ] && [ ! -e "$work/y" ] && [ ! -e "$work/z" ]
+result "missing given weights are exit 66, and no failed start leaves a run"
 
 "$supcon" bench --arch resnet8 --stem cifar --batch-size 8 --steps 2 --warmup 1 --device cpu --json 2>"$work/err" >"$work/out" &&
     for key in ms views_per_s share peak_mib; do grep -q "\"$key\": [0-9.]*" "$work/out" || exit 1; done
