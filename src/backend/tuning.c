@@ -15,6 +15,9 @@ enum { CACHE_CAP = 8 << 20, NAME_MAX_BYTES = 40 };
 struct tuning {
     json_t *choices, *used;
     bool dirty;
+    tuning_watch_fn *watch;
+    void *watch_ctx;
+    int part, parts; /* of the preparation */
 };
 
 struct tuning *tuning_new(void)
@@ -61,6 +64,37 @@ void tuning_put(struct tuning *t, const char *key, const char *algorithm, double
 bool tuning_dirty(const struct tuning *t)
 {
     return t->dirty;
+}
+
+void tuning_watch(struct tuning *t, tuning_watch_fn *fn, void *ctx)
+{
+    if (!t)
+        return;
+    t->watch = fn;
+    t->watch_ctx = ctx;
+    t->part = t->parts = 0;
+}
+
+static int ask(const struct tuning *t, bool timing, struct err *e)
+{
+    if (!t->watch || t->watch(t->watch_ctx, t->part, t->parts, timing))
+        return 0;
+    return err_set(e, EXIT_AGAIN, "stopped while choosing algorithms, part %d of %d", t->part,
+                   t->parts);
+}
+
+int tuning_part(struct tuning *t, int part, int parts, struct err *e)
+{
+    if (!t)
+        return 0;
+    t->part = part;
+    t->parts = parts;
+    return ask(t, false, e);
+}
+
+int tuning_timing(struct tuning *t, struct err *e)
+{
+    return t ? ask(t, true, e) : 0;
 }
 
 json_t *tuning_json(const struct tuning *t)

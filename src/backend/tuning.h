@@ -20,6 +20,19 @@ const char *tuning_get(const struct tuning *, const char *key,
 void tuning_put(struct tuning *, const char *key, const char *algorithm, double ms);
 bool tuning_dirty(const struct tuning *); /* something was put since the last load or save */
 
+/*
+ * Timing takes minutes for a large network, so whoever waits may watch: `fn` hears, before
+ * each part and each timing, which part (from 1) of how many is being prepared and whether
+ * something is about to be timed; false ends the preparation with EXIT_AGAIN. NULL: nobody watches.
+ * The functions below accept a NULL record.
+ */
+typedef bool tuning_watch_fn(void *ctx, int part, int parts, bool timing);
+void tuning_watch(struct tuning *, tuning_watch_fn *, void *ctx);
+/* Part `part` of `parts` is begun. */
+int tuning_part(struct tuning *, int part, int parts, struct err *);
+/* A candidate is about to be timed. */
+int tuning_timing(struct tuning *, struct err *);
+
 /* Only keys that were asked for or put since tuning_new are written by tuning_json (a run's record
  * stays small). */
 json_t *tuning_json(const struct tuning *);

@@ -110,13 +110,16 @@ static void act_save(struct engine *e, const struct command *c)
 /* Compiles at once, so that a refusal has its reason; training goes on with it at the next step. */
 static int check_switch(struct engine *e, const struct command *c, struct err *err)
 {
-    return trainer_switch(&e->trainer, c->text, err);
+    int rc = trainer_switch(&e->trainer, c->text, err);
+    report_phase(e, "");
+    return rc;
 }
 
 static void act_switch(struct engine *e, const struct command *c)
 {
     (void)c;
     meter_reset(&e->meter);
+    e->saved_step = -1; /* what is saved of this step still has the other objective */
     report_switch(e);
 }
 

@@ -54,6 +54,7 @@ struct engine {
     bool eval_paused, eval_cancel; /* that evaluation */
     int64_t eval_sent;             /* when its last progress was reported, microseconds */
     bool announced;                /* a preparation text is on display */
+    int64_t phase_sent;            /* when the last one was sent, microseconds */
 
     int64_t saved_step; /* of the newest checkpoint, -1: none */
     char saved_path[PATH_BYTES];

@@ -11,11 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool on_phase(void *ctx, const char *text)
+/* Layers come faster than anybody reads when their algorithms are known. */
+static const int64_t LAYERS_USEC = 100000;
+
+/* Also while a switch of objective is prepared in the middle of a run: commands wait then, but for
+ * those that end it. */
+static bool on_phase(void *ctx, const char *text, int part, int parts)
 {
     struct engine *e = ctx;
-    report_phase(e, text);
-    control_poll(e, STATE_PREPARING);
+    char line[160];
+    int64_t now = clock_usec();
+    if (parts == 0 || now - e->phase_sent >= LAYERS_USEC) {
+        snprintf(line, sizeof line, parts ? "%s %d/%d" : "%s", text, part, parts);
+        report_phase(e, line);
+        e->phase_sent = now;
+    }
+    control_poll(e, e->ready ? STATE_SAVING : STATE_PREPARING);
     return e->stopping == STOP_NO;
 }
 

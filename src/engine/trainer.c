@@ -4,17 +4,36 @@
  */
 #include "engine/trainer.h"
 
+#include "base/log.h"
+
 #include <math.h>
 #include <string.h>
 
 /* The evaluation plan's batch: larger ones gain nothing on small images. */
 enum { EVAL_BATCH_MAX = 256 };
 
-static int phase(const struct trainer_watch *w, struct err *e, const char *text)
+static int phase(const struct trainer *t, struct err *e, const char *text)
 {
-    if (w && w->phase && !w->phase(w->ctx, text))
+    if (t->watch.phase && !t->watch.phase(t->watch.ctx, text, 0, 0))
         return err_set(e, EXIT_AGAIN, "stopped while preparing (%s)", text);
     return 0;
+}
+
+/* Handed to the record of algorithms while a plan is compiled. */
+struct choosing {
+    struct trainer *t;
+    const char *text;
+};
+
+static bool on_choice(void *ctx, int part, int parts, bool timing)
+{
+    const struct choosing *c = ctx;
+    const struct trainer_watch *w = &c->t->watch;
+    if (timing && !c->t->told_of_timing) {
+        c->t->told_of_timing = true;
+        log_info("timing algorithms for this network; the choices are remembered");
+    }
+    return !w->phase || w->phase(w->ctx, c->text, part, parts);
 }
 
 int trainer_views(const struct settings *s, const struct objective_class *objective)
@@ -68,15 +87,16 @@ int trainer_open(struct trainer *t, const struct settings *s, const json_t *reco
     char text[96];
     memset(t, 0, sizeof *t);
     t->settings = *s;
+    t->watch = w ? *w : (struct trainer_watch){0};
     t->rule = optim_find(s->optimizer.name, e);
     t->probe_rule = t->rule ? optim_find("sgd", e) : NULL;
     if (!t->probe_rule)
         return -1;
     snprintf(text, sizeof text, "opening data set %s", s->data.name);
-    if (phase(w, e, text) != 0 || open_data(t, e) != 0)
+    if (phase(t, e, text) != 0 || open_data(t, e) != 0)
         return -1;
     snprintf(text, sizeof text, "opening device %s", s->run.device);
-    if (phase(w, e, text) != 0)
+    if (phase(t, e, text) != 0)
         return -1;
     return open_device(t, record, e);
 }
@@ -126,9 +146,16 @@ static struct plan *compile_train(struct trainer *t, const struct objective_clas
 {
     const struct settings *s = &t->settings;
     struct objective_conf conf = s->objective;
+    char text[96];
+    struct choosing choosing = {t, text};
+    snprintf(text, sizeof text, "choosing algorithms for %s %s", t->net.arch->name,
+             objective->name);
     snprintf(conf.name, sizeof conf.name, "%s", objective->name);
-    return network_train_plan(&t->net, objective, &conf, (int)s->train.batch_size,
-                              trainer_views(s, objective), e);
+    tuning_watch(t->tuning, on_choice, &choosing);
+    struct plan *plan = network_train_plan(&t->net, objective, &conf, (int)s->train.batch_size,
+                                           trainer_views(s, objective), e);
+    tuning_watch(t->tuning, NULL, NULL);
+    return plan;
 }
 
 static int compile_eval(struct trainer *t, const struct objective_class *objective,
@@ -141,8 +168,23 @@ static int compile_eval(struct trainer *t, const struct objective_class *objecti
     *plan = NULL;
     if (t->valid.n == 0)
         return 0;
+    struct choosing choosing = {t, "choosing algorithms for validation"};
+    tuning_watch(t->tuning, on_choice, &choosing);
     *plan = network_eval_plan(&t->net, t->eval_batch, head_for_validation(objective), e);
+    tuning_watch(t->tuning, NULL, NULL);
     return *plan ? 0 : -1;
+}
+
+/* Both plans. What has been timed is remembered even when it was not finished. */
+static int compile(struct trainer *t, const struct objective_class *objective, struct plan **train,
+                   struct plan **eval, struct err *e)
+{
+    *eval = NULL;
+    *train = compile_train(t, objective, e);
+    int rc = *train ? compile_eval(t, objective, eval, e) : -1;
+    if (tuning_dirty(t->tuning))
+        tuning_save_cache(t->tuning);
+    return rc;
 }
 
 static int open_loader(struct trainer *t, int views, struct loader **out, struct err *e)
@@ -179,23 +221,15 @@ static void drop_loader(struct trainer *t)
 int trainer_ready(struct trainer *t, const char *checkpoint, const struct trainer_watch *w,
                   struct err *e)
 {
-    char text[96];
     const char *what = checkpoint ? "loading the checkpoint" : "initialising weights";
-    if (phase(w, e, what) != 0 || build_network(t, checkpoint, e) != 0 || need_slots(t, e) != 0)
+    t->watch = w ? *w : (struct trainer_watch){0};
+    if (phase(t, e, what) != 0 || build_network(t, checkpoint, e) != 0 || need_slots(t, e) != 0)
         return -1;
-    snprintf(text, sizeof text, "choosing algorithms for %s %s", t->net.arch->name,
-             t->objective->name);
-    if (phase(w, e, text) != 0)
-        return -1;
-    t->plan = compile_train(t, t->objective, e);
-    if (!t->plan || phase(w, e, "choosing algorithms for validation") != 0 ||
-        compile_eval(t, t->objective, &t->eval, e) != 0)
+    if (compile(t, t->objective, &t->plan, &t->eval, e) != 0)
         return -1;
     t->eval_head = head_for_validation(t->objective);
     t->net.live[t->objective->head] = true;
-    if (tuning_dirty(t->tuning))
-        tuning_save_cache(t->tuning);
-    if (phase(w, e, "starting the loader") != 0)
+    if (phase(t, e, "starting the loader") != 0)
         return -1;
     t->loader_views = trainer_views(&t->settings, t->objective);
     return open_loader(t, t->loader_views, &t->loader, e);
@@ -224,8 +258,8 @@ bool trainer_finished(const struct trainer *t)
 
 bool trainer_wants_validation(const struct trainer *t)
 {
-    return t->eval && t->state.step > 0 && t->state.step % t->per_epoch == 0 &&
-           isnan(t->state.valid_top1);
+    bool ends = t->state.step % t->per_epoch == 0 || trainer_finished(t);
+    return t->eval && t->state.step > 0 && ends && isnan(t->state.valid_top1);
 }
 
 static void record_switch(struct checkpoint_state *s, const char *to)
@@ -253,8 +287,7 @@ static int replacement_make(struct trainer *t, const struct objective_class *to,
 {
     memset(r, 0, sizeof *r);
     r->views = trainer_views(&t->settings, to);
-    r->plan = compile_train(t, to, e);
-    if (!r->plan || compile_eval(t, to, &r->eval, e) != 0 ||
+    if (compile(t, to, &r->plan, &r->eval, e) != 0 ||
         (r->views != t->loader_views && open_loader(t, r->views, &r->loader, e) != 0)) {
         plan_free(r->plan);
         plan_free(r->eval);
@@ -286,7 +319,5 @@ int trainer_switch(struct trainer *t, const char *name, struct err *e)
     t->objective = to;
     t->eval_head = head_for_validation(to);
     t->net.live[to->head] = true;
-    if (tuning_dirty(t->tuning))
-        tuning_save_cache(t->tuning);
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "engine/checkpoint.h"
 #include "engine/network.h"
 #include "engine/settings.h"
+#include "nn/step.h"
 #include "optim/optim.h"
 
 struct step_stats {
@@ -31,9 +32,28 @@ struct step_stats {
     double data_ms, step_ms; /* waiting for data; all of the step */
 };
 
+/* What the host knows of a step that is on its way. */
+struct in_flight {
+    int64_t start; /* microseconds */
+    double data_ms, lr, low, high;
+    int32_t batch, views;
+};
+
+/* Called before each part of the preparation, and, while algorithms are chosen, before each layer
+ * and each timing, with which layer it is of how many (0 of 0: nothing to count); false ends the
+ * preparation with EXIT_AGAIN. */
+typedef bool trainer_phase_fn(void *ctx, const char *text, int part, int parts);
+
+struct trainer_watch {
+    trainer_phase_fn *phase; /* may be NULL */
+    void *ctx;
+};
+
 struct trainer {
     struct settings settings;
-    struct tuning *tuning; /* owned */
+    struct tuning *tuning;      /* owned */
+    struct trainer_watch watch; /* who hears of the preparation, and of a switch */
+    bool told_of_timing;
     struct device dev;
     struct dataset data;
     struct split train, valid;
@@ -51,15 +71,9 @@ struct trainer {
     int eval_batch;
     struct loader *loader;
     int loader_views;
-    struct batch *held; /* of a step that was not accepted: it is tried again */
-};
-
-/* Called with a text before each part of the preparation; false ends it with EXIT_AGAIN. */
-typedef bool trainer_phase_fn(void *ctx, const char *text);
-
-struct trainer_watch {
-    trainer_phase_fn *phase; /* may be NULL */
-    void *ctx;
+    struct step *step; /* of `plan` */
+    struct in_flight in_flight[DEVICE_DEPTH_MAX]; /* at step % DEVICE_DEPTH_MAX */
+    int64_t last_step; /* when the last one's numbers came, microseconds */
 };
 
 /* What can be checked before a run directory is made: data set, splits, batch size, device.
@@ -74,16 +88,21 @@ int trainer_ready(struct trainer *, const char *checkpoint, const struct trainer
 
 void trainer_close(struct trainer *); /* a zeroed or half-open one is fine */
 
-/* One step. When stats->finite is false, weights, statistics and state are as before and the same
- * batch comes again. */
-int trainer_step(struct trainer *, struct step_stats *, struct err *);
+/* The numbers of the next step. A device with its own time is kept busy with the steps behind it,
+ * up to step `limit` (exclusive), which are on their way when this returns; `state` counts the steps
+ * whose numbers have come. When stats->finite is false, weights, statistics and state are as before,
+ * nothing is on its way, and the same batch comes again. */
+int trainer_step(struct trainer *, int64_t limit, struct step_stats *, struct err *);
+/* Steps on their way. While there are any, only trainer_step and trainer_close may be called. */
+int trainer_in_flight(const struct trainer *);
 
 /* From the next step on, train `name`. Weights, statistics and optimizer state stay; a head that is
- * not live starts from its seeded values. The state records it. On failure nothing has changed. */
+ * not live starts from its seeded values. The state records it. On failure nothing has changed;
+ * EXIT_AGAIN: whoever watches ended it. */
 int trainer_switch(struct trainer *, const char *name, struct err *);
 
 bool trainer_finished(const struct trainer *);
-/* The last completed step ended an epoch, and its validation result is not known yet. */
+/* The last completed step ended an epoch or the run, and its validation result is not known yet. */
 bool trainer_wants_validation(const struct trainer *);
 
 /* Views `objective` trains with under these settings: the recipe's own objective, and those that

@@ -3,6 +3,7 @@
  * everything in memory, and tell the kernels the final addresses.
  */
 #include "nn/plan_impl.h"
+#include "backend/tuning.h"
 #include "nn/fuse.h"
 
 #include <stdlib.h>
@@ -228,7 +229,7 @@ static int compile(struct plan *p, const struct graph *g, struct err *e)
         if (describe(p, i, e) < 0)
             return -1;
     for (int i = 0; i < p->graph->n_nodes; i++)
-        if (prepare(p, i, e) < 0)
+        if (tuning_part(p->dev->tuning, i + 1, p->graph->n_nodes, e) < 0 || prepare(p, i, e) < 0)
             return -1;
     set_extents(p);
     return allocate(p, e) < 0 ? -1 : bind(p, e);

@@ -223,9 +223,35 @@ static void a_resumed_run_replays_its_history(void **state)
     assert_int_equal(tiny_join(&t, &e), 0);
     assert_int_equal(tiny_count(&t, EV_ITER), 4);
     for (int i = 0; i < t.n; i++)
-        assert_int_equal(t.events[i].replayed,
-                         t.events[i].kind == EV_ITER || t.events[i].kind == EV_CHECKPOINT);
+        assert_int_equal(t.events[i].replayed, t.events[i].kind == EV_ITER ||
+                                                   t.events[i].kind == EV_VALID ||
+                                                   t.events[i].kind == EV_CHECKPOINT);
     assert_true(t.events[tiny_wait(&t, EV_ITER, 0)].u.iter.loss == loss);
+    tiny_free(&t);
+}
+
+/* Four of six iterations of an epoch: the end of the run is validated as the end of an epoch is,
+ * before the last save, so that there is a best. */
+static void max_iters_ends_with_a_validation(void **state)
+{
+    static const char *const more[] = {"train.max_iters=4", "checkpoint.every_iters=1", NULL};
+    struct tiny_engine t;
+    struct engine_options o = tiny_options("cut-short", more);
+    struct err e = {0};
+    (void)state;
+    tiny_start(&t, &o);
+    tiny_run(&t);
+    assert_int_equal(tiny_join(&t, &e), 0);
+    assert_int_equal(tiny_count(&t, EV_VALID), 1);
+    int valid = tiny_wait(&t, EV_VALID, 0), last = t.n - 1;
+    assert_int_equal(t.events[valid].u.valid.giter, 4);
+    while (t.events[last].kind != EV_CHECKPOINT)
+        last--;
+    assert_true(last > valid);
+    assert_int_equal(t.events[last].u.ckpt.step, 4);
+    assert_true(t.events[last].u.ckpt.best);
+    assert_true(t.events[last].u.ckpt.valid_top1 == t.events[valid].u.valid.top1);
+    assert_true(t.events[t.n - 1].u.done.best == t.events[valid].u.valid.top1);
     tiny_free(&t);
 }
 
@@ -427,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_console_stays_after_the_end),
         cmocka_unit_test(events_come_in_order),
         cmocka_unit_test(a_resumed_run_replays_its_history),
+        cmocka_unit_test(max_iters_ends_with_a_validation),
         cmocka_unit_test(divergence_stops_a_batch_run),
         cmocka_unit_test(divergence_pauses_a_console),
         cmocka_unit_test(stopping_gives_the_code_it_was_told),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -304,9 +305,11 @@ static void a_batch_larger_than_the_split_is_refused(void **state)
     trainer_close(&t);
 }
 
-static bool never(void *ctx, const char *text)
+static bool never(void *ctx, const char *text, int part, int parts)
 {
     int *calls = ctx;
+    (void)part;
+    (void)parts;
     return text[0] && ++*calls < 3;
 }
 
@@ -324,6 +327,52 @@ static void preparation_can_be_stopped(void **state)
     trainer_close(&t);
 }
 
+/* Stops at the n-th call that counts layers. */
+struct patience {
+    int left, seen, part, parts;
+};
+
+static bool until_tired(void *ctx, const char *text, int part, int parts)
+{
+    struct patience *p = ctx;
+    if (parts == 0)
+        return true;
+    assert_non_null(strstr(text, "choosing algorithms"));
+    assert_true(part >= 1 && part <= parts && (part >= p->part || parts != p->parts));
+    p->part = part;
+    p->parts = parts;
+    p->seen++;
+    return --p->left > 0;
+}
+
+/* Nothing is known of these shapes, so there are more calls than layers, and it ends between two
+ * timings; what was timed so far is remembered. */
+static void choosing_algorithms_counts_and_can_be_stopped(void **state)
+{
+    static const char *const more[] = {"train.batch_size=11", NULL};
+    struct settings s = tiny_settings(more);
+    int total = 0;
+    (void)state;
+    for (int limit = 1000000; limit > 0; limit = limit > total ? total / 3 : 0) {
+        struct patience p = {.left = limit};
+        struct trainer_watch w = {until_tired, &p};
+        struct trainer t;
+        struct err e = {0};
+        unlink(tiny_path("supcon/tuning.json"));
+        assert_int_equal(trainer_open(&t, &s, NULL, &w, &e), 0);
+        assert_int_equal(trainer_ready(&t, NULL, &w, &e), limit > total && total == 0 ? 0 : -1);
+        if (total == 0) {
+            total = p.seen;
+            assert_true(total > 3 * p.parts);
+        } else {
+            assert_int_equal(e.code, EXIT_AGAIN);
+            assert_int_equal(p.seen, limit);
+            assert_int_equal(access(tiny_path("supcon/tuning.json"), R_OK), 0);
+        }
+        trainer_close(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +387,7 @@ int main(void)
         cmocka_unit_test(max_iters_limits_the_run_but_not_the_schedule),
         cmocka_unit_test(a_batch_larger_than_the_split_is_refused),
         cmocka_unit_test(preparation_can_be_stopped),
+        cmocka_unit_test(choosing_algorithms_counts_and_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, tiny_init, tiny_done);
 }
