@@ -1,4 +1,4 @@
-/* The registry of augmentation policies, and the steps they share. */
+/* The registry of augmentation policies, and how a view is made from what they draw. */
 #include "data/augment.h"
 
 #include <string.h>
@@ -31,10 +31,37 @@ const struct augment_class *augment_find(const char *name, struct err *e)
     return NULL;
 }
 
-void augment_flip(const struct augment_conf *conf, const struct augment_shape *s,
-                  const struct augment_key *k, float *image)
+static size_t values(const struct augment_shape *s)
 {
-    struct rng r = augment_rng(k, OP_FLIP);
-    if (rng_float(&r) < conf->flip)
-        image_flip(image, s);
+    return (size_t)s->channels * (size_t)s->height * (size_t)s->width;
+}
+
+/* The view before normalisation, and room for the operation that needs most. */
+size_t augment_scratch(const struct augment_shape *s)
+{
+    size_t blur = 2 * (size_t)s->height * (size_t)s->width, rows = image_row_scratch(s);
+    return values(s) + (blur > rows ? blur : rows);
+}
+
+void augment_apply(const struct augment_shape *s, const struct view_params *p, const uint8_t *image,
+                   float *view, float *scratch)
+{
+    static void (*const colour[N_COLOUR_OPS])(float *, int, float) = {
+        [COLOUR_BRIGHTNESS] = image_brightness,
+        [COLOUR_CONTRAST] = image_contrast,
+        [COLOUR_SATURATION] = image_saturation,
+        [COLOUR_HUE] = image_hue,
+    };
+    int n = s->height * s->width;
+    float *work = scratch + values(s);
+    image_crop_resize(image, s, p->box, scratch, work);
+    if (p->flip)
+        image_flip(scratch, s);
+    for (int i = 0; i < p->n_colour; i++)
+        colour[p->order[i]](scratch, n, p->amount[i]);
+    if (p->grayscale)
+        image_grayscale(scratch, n);
+    if (p->sigma > 0)
+        image_blur(scratch, s, p->sigma, work);
+    image_normalise(scratch, s, view);
 }

@@ -13,19 +13,18 @@ static int offset(struct rng *r, int size)
     return (int)rng_below(r, 2 * (uint32_t)pad + 1) - pad;
 }
 
-static void apply(const struct augment_conf *conf, const struct augment_shape *s,
-                  const struct augment_key *k, const uint8_t *image, float *view, float *scratch)
+static void draw(const struct augment_conf *conf, const struct augment_shape *s,
+                 const struct augment_key *k, struct view_params *p)
 {
     struct rng r = augment_rng(k, OP_CROP);
-    int dy = offset(&r, s->height);
-    int dx = offset(&r, s->width);
-    image_shift(image, s, dy, dx, scratch);
-    augment_flip(conf, s, k, scratch);
-    image_normalise(scratch, s, view);
+    *p = (struct view_params){.box = image_central_box(s)};
+    p->box.top -= offset(&r, s->height);
+    p->box.left -= offset(&r, s->width);
+    p->flip = augment_taken(k, OP_FLIP, conf->flip);
 }
 
 const struct augment_class crop_flip_policy = {
     .name = "crop-flip",
     .help = "pad by an eighth, crop at random, flip",
-    .apply = apply,
+    .draw = draw,
 };

@@ -111,8 +111,8 @@ const struct conf_field augment_conf_fields[] = {
      CONF_AT(struct augment_conf, policy),
      .value = "simaugment",
      .choices = policy_name,
-     .help = "How views of an image are made: simaugment crops, flips, and distorts colours; "
-             "crop-flip shifts and flips; none leaves all views equal."},
+     .help = "How views of an image are made: simaugment crops, flips, distorts colours, and "
+             "blurs; crop-flip shifts and flips; none leaves all views equal."},
     {.name = "views",
      .type = CONF_INT,
      CONF_AT(struct augment_conf, views),
@@ -164,4 +164,11 @@ const struct conf_field augment_conf_fields[] = {
      .value = "0.2",
      .kinds = "simaugment",
      .help = "Probability of a view without colour."},
+    {.name = "blur",
+     PROBABILITY,
+     CONF_AT(struct augment_conf, blur),
+     .value = "0",
+     .kinds = "simaugment",
+     .help = "Probability of a Gaussian blur over a tenth of the side, by a deviation from 0.1 to "
+             "2 pixels; 0.5 is usual for images of 224 pixels, none for small ones."},
     {0}};

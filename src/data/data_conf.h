@@ -28,6 +28,7 @@ struct augment_conf {
     double jitter;             /* strength s: brightness, contrast, saturation .8 s, hue .2 s */
     double jitter_p;           /* probability */
     double grayscale;          /* probability */
+    double blur;               /* probability */
 };
 
 extern const struct conf_field data_conf_fields[], loader_conf_fields[], augment_conf_fields[];

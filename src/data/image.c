@@ -10,7 +10,7 @@ static int round_int(double x)
     return (int)rint(x);
 }
 
-static struct crop_box central_box(int height, int width)
+static struct crop_box largest_central_box(int height, int width)
 {
     const double narrowest = 3. / 4, widest = 4. / 3;
     double ratio = (double)width / height;
@@ -29,80 +29,96 @@ struct crop_box image_draw_box(struct rng *r, const struct augment_shape *s, dou
 {
     const double log_ratio = log(4. / 3);
     for (int i = 0; i < 10; i++) {
-        double area = s->height * s->width * (area_min + (area_max - area_min) * rng_float(r));
+        double area =
+            s->from_height * s->from_width * (area_min + (area_max - area_min) * rng_float(r));
         double ratio = exp(log_ratio * (2. * rng_float(r) - 1));
         int w = round_int(sqrt(area * ratio)), h = round_int(sqrt(area / ratio));
-        if (w < 1 || h < 1 || w > s->width || h > s->height)
+        if (w < 1 || h < 1 || w > s->from_width || h > s->from_height)
             continue;
-        int top = (int)rng_below(r, (uint32_t)(s->height - h + 1));
-        int left = (int)rng_below(r, (uint32_t)(s->width - w + 1));
+        int top = (int)rng_below(r, (uint32_t)(s->from_height - h + 1));
+        int left = (int)rng_below(r, (uint32_t)(s->from_width - w + 1));
         return (struct crop_box){top, left, h, w};
     }
-    return central_box(s->height, s->width);
+    return largest_central_box(s->from_height, s->from_width);
 }
 
-/* Where output position i of n falls in a crop of m: lower neighbour, and the weight of the next
- * one. */
-static inline int source(int i, int m, int n, float *weight)
+struct crop_box image_central_box(const struct augment_shape *s)
 {
-    float at = ((float)i + .5f) * ((float)m / (float)n) - .5f;
-    if (at < 0)
-        at = 0;
-    int low = (int)at;
-    if (low >= m - 1) {
-        *weight = 0;
-        return m - 1;
-    }
-    *weight = at - (float)low;
-    return low;
+    return (struct crop_box){(s->from_height - s->height) / 2, (s->from_width - s->width) / 2,
+                             s->height, s->width};
 }
 
-/* One output row: two input rows mixed into `row`, then resampled along x. */
-static void resize_row(const uint8_t *a, const uint8_t *b, float weight, const struct crop_box *box,
-                       float *restrict row)
+/* What the rows of one crop need: where columns come from, which part of a row of the crop lies
+ * inside the image, and a black row for what lies above and below. */
+struct rows {
+    const struct augment_shape *shape;
+    struct crop_box box;
+    int first, last; /* columns first .. last-1 of the crop lie inside the image */
+    float *row, *weight_x;
+    int32_t *at_x;
+    uint8_t *black;
+};
+
+size_t image_row_scratch(const struct augment_shape *s)
 {
+    size_t widest = (size_t)(s->width > s->from_width ? s->width : s->from_width);
+    return 3 * widest + (widest + sizeof(float) - 1) / sizeof(float);
+}
+
+static struct rows rows_at(const struct augment_shape *s, struct crop_box box, float *scratch)
+{
+    size_t widest = (size_t)(s->width > s->from_width ? s->width : s->from_width);
+    int right = s->from_width - box.left;
+    struct rows r = {.shape = s,
+                     .box = box,
+                     .first = box.left < 0 ? -box.left : 0,
+                     .last = right < box.width ? right : box.width,
+                     .row = scratch,
+                     .weight_x = scratch + widest,
+                     .at_x = (int32_t *)(scratch + 2 * widest),
+                     .black = (uint8_t *)(scratch + 3 * widest)};
+    memset(r.black, 0, widest);
+    memset(r.row, 0, sizeof *r.row * widest);
+    for (int x = 0; x < s->width; x++)
+        r.at_x[x] = augment_source(x, box.width, s->width, &r.weight_x[x]);
+    return r;
+}
+
+/* Row y of the crop. */
+static const uint8_t *row_of(const struct rows *r, const uint8_t *plane, int y)
+{
+    y += r->box.top;
+    return y < 0 || y >= r->shape->from_height ? r->black
+                                               : plane + (size_t)y * r->shape->from_width;
+}
+
+/* Two rows of the image mixed into `row`, as wide as the crop. */
+static void mix_rows(const struct rows *r, const uint8_t *a, const uint8_t *b, float weight)
+{
+    float *restrict row = r->row;
+    int left = r->box.left;
 #pragma omp simd
-    for (int x = 0; x < box->width; x++) {
-        float low = (float)a[x], high = (float)b[x];
-        row[x] = (low + weight * (high - low)) / 255;
-    }
+    for (int x = r->first; x < r->last; x++)
+        row[x] = augment_mix((float)a[left + x], (float)b[left + x], weight) / 255;
 }
 
 void image_crop_resize(const uint8_t *in, const struct augment_shape *s, struct crop_box box,
                        float *out, float *scratch)
 {
-    float *row = scratch, *weight_x = scratch + s->width;
-    int32_t *at_x = (int32_t *)(scratch + 2 * s->width);
-    for (int x = 0; x < s->width; x++)
-        at_x[x] = source(x, box.width, s->width, &weight_x[x]);
+    struct rows r = rows_at(s, box, scratch);
     for (int c = 0; c < s->channels; c++) {
-        const uint8_t *plane = in + (size_t)c * s->height * s->width + box.left;
+        const uint8_t *plane = in + (size_t)c * s->from_height * s->from_width;
         for (int y = 0; y < s->height; y++, out += s->width) {
             float weight_y;
-            int y0 = source(y, box.height, s->height, &weight_y);
-            const uint8_t *a = plane + (size_t)(box.top + y0) * s->width;
-            resize_row(a, y0 + 1 < box.height ? a + s->width : a, weight_y, &box, row);
+            int y0 = augment_source(y, box.height, s->height, &weight_y);
+            int y1 = y0 + 1 < box.height ? y0 + 1 : y0;
+            mix_rows(&r, row_of(&r, plane, y0), row_of(&r, plane, y1), weight_y);
             for (int x = 0; x < s->width; x++) {
-                int x0 = at_x[x], x1 = x0 + 1 < box.width ? x0 + 1 : x0;
-                out[x] = row[x0] + weight_x[x] * (row[x1] - row[x0]);
+                int x0 = r.at_x[x], x1 = x0 + 1 < box.width ? x0 + 1 : x0;
+                out[x] = augment_mix(r.row[x0], r.row[x1], r.weight_x[x]);
             }
         }
     }
-}
-
-void image_shift(const uint8_t *in, const struct augment_shape *s, int dy, int dx, float *out)
-{
-    int x_from = dx > 0 ? dx : 0, x_to = dx < 0 ? s->width + dx : s->width;
-    memset(out, 0, sizeof *out * (size_t)s->channels * s->height * s->width);
-    for (int c = 0; c < s->channels; c++)
-        for (int y = 0; y < s->height; y++) {
-            if (y - dy < 0 || y - dy >= s->height)
-                continue;
-            const uint8_t *from = in + ((size_t)c * s->height + y - dy) * s->width;
-            float *to = out + ((size_t)c * s->height + y) * s->width;
-            for (int x = x_from; x < x_to; x++)
-                to[x] = (float)from[x - dx] / 255;
-        }
 }
 
 void image_flip(float *image, const struct augment_shape *s)
@@ -122,6 +138,6 @@ void image_normalise(const float *image, const struct augment_shape *s, float *r
         float mean = s->mean[c], std = s->std[c];
 #pragma omp simd
         for (int i = 0; i < n; i++)
-            view[i] = (image[i] - mean) / std;
+            view[i] = augment_normalise(image[i], mean, std);
     }
 }

@@ -22,7 +22,11 @@ int filler_init(struct filler *f, const struct loader_options *o, struct err *e)
     f->batch = o->batch;
     f->views = o->views;
     f->values = (size_t)d->channels * d->height * d->width;
-    f->shape = (struct augment_shape){d->channels, d->height, d->width, {0}, {0}};
+    f->shape = (struct augment_shape){.channels = d->channels,
+                                      .height = d->height,
+                                      .width = d->width,
+                                      .from_height = d->height,
+                                      .from_width = d->width};
     for (int c = 0; c < d->channels; c++) {
         f->shape.mean[c] = (float)d->mean[c];
         f->shape.std[c] = (float)d->std[c];
@@ -33,7 +37,7 @@ int filler_init(struct filler *f, const struct loader_options *o, struct err *e)
 int fill_scratch_init(struct fill_scratch *s, const struct filler *f, struct err *e)
 {
     s->image = malloc(f->values);
-    s->work = malloc(4 * f->values * sizeof *s->work);
+    s->work = malloc(augment_scratch(&f->shape) * sizeof *s->work);
     if (s->image && s->work)
         return 0;
     fill_scratch_done(s);
@@ -69,8 +73,10 @@ int fill_batch(const struct filler *f, struct fill_scratch *s, struct batch *b, 
         key.sample = (uint32_t)sample;
         for (int v = 0; v < f->views; v++) {
             key.view = (uint32_t)v;
-            f->policy->apply(&f->augment, &f->shape, &key, s->image,
-                             b->images + ((size_t)v * f->batch + i) * f->values, s->work);
+            struct view_params p;
+            f->policy->draw(&f->augment, &f->shape, &key, &p);
+            augment_apply(&f->shape, &p, s->image,
+                          b->images + ((size_t)v * f->batch + i) * f->values, s->work);
         }
     }
     clear_unused(f, b);

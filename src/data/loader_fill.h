@@ -22,7 +22,7 @@ struct filler {
 /* One per worker. */
 struct fill_scratch {
     uint8_t *image; /* [C,H,W] */
-    float *work;    /* [4,C,H,W] */
+    float *work;    /* augment_scratch() */
 };
 
 /* EXIT_CONFIG: unknown policy, or not one view at least. */

@@ -7,6 +7,7 @@ libsupcon_a_SOURCES += \
 	src/data/data_conf.c \
 	src/data/dataset.c \
 	src/data/image.c \
+	src/data/image_blur.c \
 	src/data/image_colour.c \
 	src/data/loader.c \
 	src/data/loader_fill.c \

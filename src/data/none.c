@@ -1,17 +1,16 @@
-/* No augmentation: every view is the image itself, normalised. */
+/* No augmentation: every view is the middle of the image, normalised. */
 #include "data/augment_impl.h"
 #include "data/image.h"
 
-static void apply(const struct augment_conf *conf, const struct augment_shape *s,
-                  const struct augment_key *k, const uint8_t *image, float *view, float *scratch)
+static void draw(const struct augment_conf *conf, const struct augment_shape *s,
+                 const struct augment_key *k, struct view_params *p)
 {
     (void)conf, (void)k;
-    image_shift(image, s, 0, 0, scratch);
-    image_normalise(scratch, s, view);
+    *p = (struct view_params){.box = image_central_box(s)};
 }
 
 const struct augment_class none_policy = {
     .name = "none",
     .help = "no augmentation: all views of an image are equal",
-    .apply = apply,
+    .draw = draw,
 };

@@ -10,7 +10,7 @@
 
 enum { SIDE = 32, N = SIDE * SIDE, VALUES = 3 * N };
 
-static const struct augment_shape shape = {3, SIDE, SIDE, {0, 0, 0}, {1, 1, 1}};
+static const struct augment_shape shape = {3, SIDE, SIDE, {0, 0, 0}, {1, 1, 1}, SIDE, SIDE};
 static const struct augment_conf usual = {
     .crop_min = .2, .crop_max = 1, .flip = .5, .jitter = .5, .jitter_p = .8, .grayscale = .2};
 
@@ -24,14 +24,23 @@ static int make_image(void **state)
     return 0;
 }
 
-static void apply(const char *policy, const struct augment_conf *conf, struct augment_key key,
-                  float *view)
+static void apply_to(const struct augment_shape *s, const char *policy,
+                     const struct augment_conf *conf, struct augment_key key, float *view)
 {
     static float scratch[4 * VALUES];
     struct err e = {0};
+    struct view_params p;
     const struct augment_class *class = augment_find(policy, &e);
     assert_non_null(class);
-    class->apply(conf, &shape, &key, image, view, scratch);
+    assert_true(augment_scratch(s) <= sizeof scratch / sizeof *scratch);
+    class->draw(conf, s, &key, &p);
+    augment_apply(s, &p, image, view, scratch);
+}
+
+static void apply(const char *policy, const struct augment_conf *conf, struct augment_key key,
+                  float *view)
+{
+    apply_to(&shape, policy, conf, key, view);
 }
 
 static void views_are_functions_of_their_key(void **state)
@@ -109,6 +118,7 @@ static void probabilities_are_met(void **state)
         {"grayscale", {.crop_min = 1, .crop_max = 1, .grayscale = .2}, seen_grey, .2},
         {"jitter", {.crop_min = 1, .crop_max = 1, .jitter = .5, .jitter_p = .8}, seen_change, .8},
         {"flip", {.crop_min = 1, .crop_max = 1, .flip = .5}, seen_flip, .5},
+        {"blur", {.crop_min = 1, .crop_max = 1, .blur = .5}, seen_change, .5},
         {"always", {.crop_min = 1, .crop_max = 1, .flip = 1}, seen_flip, 1},
         {"never", {.crop_min = 1, .crop_max = 1}, seen_change, 0},
     };
@@ -130,11 +140,10 @@ static void probabilities_are_met(void **state)
 static void none_is_the_normalised_image(void **state)
 {
     (void)state;
-    static float view[VALUES], scratch[4 * VALUES];
+    static float view[VALUES];
     const struct augment_shape s = {
-        3, SIDE, SIDE, {.4914f, .4822f, .4465f}, {.247f, .2435f, .2616f}};
-    struct augment_key key = {0};
-    augment_find("none", NULL)->apply(&usual, &s, &key, image, view, scratch);
+        3, SIDE, SIDE, {.4914f, .4822f, .4465f}, {.247f, .2435f, .2616f}, SIDE, SIDE};
+    apply_to(&s, "none", &usual, (struct augment_key){0}, view);
     for (int i = 0; i < VALUES; i++)
         assert_float_equal(view[i], (image[i] / 255. - s.mean[i / N]) / s.std[i / N], 1e-6);
 }
@@ -173,14 +182,84 @@ static void crop_flip_reaches_every_offset(void **state)
 static void images_without_colour_are_cropped_and_flipped_only(void **state)
 {
     (void)state;
-    static float a[N], b[N], scratch[4 * N];
-    const struct augment_shape grey = {1, SIDE, SIDE, {0}, {1}};
+    static float a[N], b[N];
+    const struct augment_shape grey = {1, SIDE, SIDE, {0}, {1}, SIDE, SIDE};
     struct augment_conf no_colour = usual;
     struct augment_key key = {3, 0, 9, 1};
     no_colour.jitter_p = no_colour.grayscale = 0;
-    augment_find("simaugment", NULL)->apply(&usual, &grey, &key, image, a, scratch);
-    augment_find("simaugment", NULL)->apply(&no_colour, &grey, &key, image, b, scratch);
+    apply_to(&grey, "simaugment", &usual, key, a);
+    apply_to(&grey, "simaugment", &no_colour, key, b);
     assert_memory_equal(a, b, sizeof a);
+}
+
+/* The same view, value by value, as a kernel with one thread for each value makes it. */
+static void one_value(const struct augment_shape *s, const struct view_params *p, float mean_grey,
+                      int at, struct pixel *out)
+{
+    struct pixel v;
+    float *value[3] = {&v.r, &v.g, &v.b};
+    for (int c = 0; c < 3; c++)
+        *value[c] = augment_sample(image + (ptrdiff_t)c * s->from_height * s->from_width, s, p,
+                                   at / s->width, at % s->width);
+    for (int i = 0; i < p->n_colour; i++) {
+        float a = p->amount[i];
+        float rest = p->order[i] == COLOUR_CONTRAST ? augment_contrast_rest(a, mean_grey) : 0;
+        if (p->order[i] == COLOUR_SATURATION)
+            v = augment_saturate(v, a);
+        else if (p->order[i] == COLOUR_HUE)
+            v = augment_turn_hue(v, a);
+        else
+            v = (struct pixel){augment_blend(v.r, a, rest), augment_blend(v.g, a, rest),
+                               augment_blend(v.b, a, rest)};
+    }
+    *out = v;
+}
+
+/* Contrast comes first, so that its mean grey is that of the crop; flipped, from a larger image. */
+static void views_are_the_shared_arithmetic_value_by_value(void **state)
+{
+    (void)state;
+    enum { VIEW = 20 };
+    static float view[3 * VIEW * VIEW], scratch[4 * VALUES];
+    const struct augment_shape s = {3, VIEW, VIEW, {0}, {1, 1, 1}, SIDE, SIDE};
+    const struct view_params plain = {.box = {3, -2, 11, 32}, .flip = 1};
+    struct view_params p = plain;
+    float sum = 0;
+    augment_apply(&s, &plain, image, view, scratch);
+    for (int i = 0; i < VIEW * VIEW; i++)
+        sum +=
+            augment_grey((struct pixel){view[i], view[VIEW * VIEW + i], view[2 * VIEW * VIEW + i]});
+    p.n_colour = N_COLOUR_OPS;
+    memcpy(p.order, (uint8_t[]){COLOUR_CONTRAST, COLOUR_HUE, COLOUR_BRIGHTNESS, COLOUR_SATURATION},
+           sizeof p.order);
+    memcpy(p.amount, (float[]){.7f, .2f, 1.3f, .4f}, sizeof p.amount);
+    augment_apply(&s, &p, image, view, scratch);
+    for (int i = 0; i < VIEW * VIEW; i++) {
+        struct pixel want;
+        one_value(&s, &p, sum / (VIEW * VIEW), i, &want);
+        /* The mean may be summed in another order: a relative error of 400 * 2^-24 of .3. */
+        assert_float_equal(view[i], want.r, 1e-5);
+        assert_float_equal(view[VIEW * VIEW + i], want.g, 1e-5);
+        assert_float_equal(view[2 * VIEW * VIEW + i], want.b, 1e-5);
+    }
+}
+
+static void none_takes_the_middle_of_a_larger_image(void **state)
+{
+    (void)state;
+    static float view[3 * 20 * 24];
+    const struct augment_shape s = {3, 20, 24, {0}, {1, 1, 1}, SIDE, SIDE};
+    apply_to(&s, "none", &usual, (struct augment_key){0}, view);
+    for (int i = 0; i < 3 * 20 * 24; i++) {
+        int c = i / (20 * 24), y = i / 24 % 20 + 6, x = i % 24 + 4;
+        assert_true(view[i] == (float)image[c * N + y * SIDE + x] / 255);
+    }
+}
+
+static void parameters_have_no_padding(void **state)
+{
+    (void)state;
+    assert_int_equal(sizeof(struct view_params), 48);
 }
 
 static void an_unknown_policy_is_named_with_the_nearest(void **state)
@@ -202,6 +281,9 @@ int main(void)
         cmocka_unit_test(none_is_the_normalised_image),
         cmocka_unit_test(crop_flip_reaches_every_offset),
         cmocka_unit_test(images_without_colour_are_cropped_and_flipped_only),
+        cmocka_unit_test(views_are_the_shared_arithmetic_value_by_value),
+        cmocka_unit_test(none_takes_the_middle_of_a_larger_image),
+        cmocka_unit_test(parameters_have_no_padding),
         cmocka_unit_test(an_unknown_policy_is_named_with_the_nearest),
     };
     return cmocka_run_group_tests(tests, make_image, NULL);

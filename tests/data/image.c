@@ -33,7 +33,7 @@ static const double tolerance[N_CHANGES] = {
     [CHANGE_FLIP] = 1e-6,
 };
 
-static const struct augment_shape shape = {C, H, W, {.1f, .2f, .3f}, {.5f, 1, 2}};
+static const struct augment_shape shape = {C, H, W, {.1f, .2f, .3f}, {.5f, 1, 2}, H, W};
 
 static void pattern(uint8_t *out)
 {
@@ -43,11 +43,19 @@ static void pattern(uint8_t *out)
                 *out++ = (uint8_t)((c * 97 + y * 31 + x * 17 + x * y * 5) % 256);
 }
 
+/* `in` moved by (dy, dx), as floats. */
+static void move_image(const uint8_t *in, int dy, int dx, float *out)
+{
+    float scratch[4 * W];
+    assert_true(image_row_scratch(&shape) <= sizeof scratch / sizeof *scratch);
+    image_crop_resize(in, &shape, (struct crop_box){-dy, -dx, H, W}, out, scratch);
+}
+
 static void change_image(const struct golden *g, const uint8_t *in, float *out)
 {
-    float scratch[3 * W];
+    float scratch[4 * W];
     const float *a = g->amount;
-    image_shift(in, &shape, 0, 0, out);
+    move_image(in, 0, 0, out);
     if (g->change == CHANGE_CROP)
         image_crop_resize(in, &shape, (struct crop_box){(int)a[0], (int)a[1], (int)a[2], (int)a[3]},
                           out, scratch);
@@ -100,7 +108,7 @@ static void every_crop_agrees_with_the_definition(void **state)
 {
     (void)state;
     uint8_t in[C * N];
-    float out[C * N], scratch[3 * W];
+    float out[C * N], scratch[4 * W];
     pattern(in);
     struct crop_box b;
     for (b.height = 1; b.height <= H; b.height++)
@@ -123,7 +131,7 @@ static void hue_by_a_whole_turn_changes_nothing(void **state)
     uint8_t in[C * N];
     float a[C * N], b[C * N];
     pattern(in);
-    image_shift(in, &shape, 0, 0, a);
+    move_image(in, 0, 0, a);
     memcpy(b, a, sizeof a);
     for (int i = 0; i < 4; i++)
         image_hue(b, N, .25f);
@@ -143,6 +151,34 @@ static void grey_pixels_have_no_hue_and_no_saturation(void **state)
         assert_float_equal(a[i], b[i], 1e-6);
 }
 
+/* Straight from the definition, in double: weights exp(-k^2 / 2 sigma^2) over their sum, zero
+ * outside. */
+static void blur_agrees_with_the_definition(void **state)
+{
+    (void)state;
+    enum { BH = 23, BW = 41, R = 1 };
+    static const struct augment_shape s = {1, BH, BW, {0}, {1}, BH, BW};
+    float in[BH * BW], out[BH * BW], scratch[2 * BH * BW];
+    double tap[2 * R + 1], sum = 0, sigma = .8;
+    assert_int_equal(augment_blur_radius(BH), R);
+    assert_int_equal(augment_blur_radius(224), 11);
+    for (int k = -R; k <= R; k++)
+        sum += tap[k + R] = exp(-k * k / (2 * sigma * sigma));
+    for (int i = 0; i < BH * BW; i++)
+        in[i] = out[i] = (float)(i * 37 % 101) / 100;
+    image_blur(out, &s, (float)sigma, scratch);
+    for (int i = 0; i < BH * BW; i++) {
+        double want = 0;
+        for (int ky = -R; ky <= R; ky++)
+            for (int kx = -R; kx <= R; kx++) {
+                int y = i / BW + ky, x = i % BW + kx;
+                if (y >= 0 && y < BH && x >= 0 && x < BW)
+                    want += tap[ky + R] * tap[kx + R] / (sum * sum) * in[y * BW + x];
+            }
+        assert_float_equal(out[i], want, 1e-6);
+    }
+}
+
 static void shift_brings_in_black(void **state)
 {
     (void)state;
@@ -152,7 +188,7 @@ static void shift_brings_in_black(void **state)
     static const int moves[][2] = {{0, 0}, {2, -3}, {-1, 4}, {H, 0}, {0, -W}};
     for (size_t m = 0; m < sizeof moves / sizeof *moves; m++) {
         int dy = moves[m][0], dx = moves[m][1];
-        image_shift(in, &shape, dy, dx, out);
+        move_image(in, dy, dx, out);
         for (int i = 0; i < C * N; i++) {
             int y = i % N / W - dy, x = i % W - dx;
             assert_true(out[i] == (y >= 0 && y < H && x >= 0 && x < W ? 1 : 0));
@@ -174,7 +210,7 @@ static void normalising_uses_each_channels_constants(void **state)
 static void boxes_lie_inside_and_have_the_asked_area(void **state)
 {
     (void)state;
-    static const struct augment_shape square = {.channels = 3, .height = 32, .width = 32};
+    static const struct augment_shape square = {.from_height = 32, .from_width = 32};
     double area = 0;
     int n = 4000, left_zero = 0;
     for (int i = 0; i < n; i++) {
@@ -195,7 +231,7 @@ static void boxes_lie_inside_and_have_the_asked_area(void **state)
 static void a_box_that_cannot_be_drawn_is_the_largest_central_one(void **state)
 {
     (void)state;
-    static const struct augment_shape wide = {.channels = 3, .height = 10, .width = 100};
+    static const struct augment_shape wide = {.from_height = 10, .from_width = 100};
     struct rng r = rng_at(1, RNG_AUGMENT, 0, 0, 0, 0);
     struct crop_box b = image_draw_box(&r, &wide, 1, 1);
     assert_int_equal(b.height, 10);
@@ -211,6 +247,7 @@ int main(void)
         cmocka_unit_test(every_crop_agrees_with_the_definition),
         cmocka_unit_test(hue_by_a_whole_turn_changes_nothing),
         cmocka_unit_test(grey_pixels_have_no_hue_and_no_saturation),
+        cmocka_unit_test(blur_agrees_with_the_definition),
         cmocka_unit_test(shift_brings_in_black),
         cmocka_unit_test(normalising_uses_each_channels_constants),
         cmocka_unit_test(boxes_lie_inside_and_have_the_asked_area),
