@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FRAME_USEC = 100000, FRAME_SSH_USEC = 250000, SECOND_MS = 1000 };
+enum { FRAME_USEC = 100000, FRAME_SSH_USEC = 250000, SECOND_MS = 1000, ECHO_USEC = 100000 };
 
 struct tui {
     struct engine *engine;
@@ -38,6 +38,7 @@ struct tui {
     int signals;
     bool headless, ended, urgent;
     int64_t drawn, frame; /* microseconds */
+    int64_t terminated;   /* when SIGTERM came first, microseconds */
 };
 
 static int64_t now_usec(void)
@@ -113,6 +114,14 @@ static void ask_stop(struct tui *t, int code)
     console_post(&t->console, &(struct command){.kind = CMD_STOP, .code = code});
 }
 
+static void leave_terminal(struct tui *t)
+{
+    if (t->headless)
+        return;
+    display_close(&t->display);
+    capture_stop(&t->capture);
+}
+
 static void on_resize(struct tui *t)
 {
     if (!t->headless)
@@ -136,9 +145,22 @@ static void on_interrupt(struct tui *t)
     t->urgent = true;
 }
 
-static void on_terminate(struct tui *t)
+static void on_again(struct tui *t)
 {
     ask_stop(t, EXIT_AGAIN);
+}
+
+/* Once more ends at once; launchers that pass a signal on to a group that has it already do not. */
+static void on_terminate(struct tui *t)
+{
+    int64_t now = now_usec();
+    if (!t->terminated) {
+        t->terminated = now;
+        on_again(t);
+    } else if (now - t->terminated >= ECHO_USEC) {
+        leave_terminal(t);
+        signals_die(SIGTERM);
+    }
 }
 
 static void on_save(struct tui *t)
@@ -150,9 +172,9 @@ static const struct {
     int signal;
     void (*act)(struct tui *);
 } reactions[] = {
-    {SIGINT, on_interrupt},  {SIGTERM, on_terminate}, {SIGUSR1, on_terminate},
-    {SIGXCPU, on_terminate}, {SIGUSR2, on_save},      {SIGHUP, lose_terminal},
-    {SIGTSTP, suspend},      {SIGCONT, on_continue},  {SIGWINCH, on_resize},
+    {SIGINT, on_interrupt}, {SIGTERM, on_terminate}, {SIGUSR1, on_again},
+    {SIGXCPU, on_again},    {SIGUSR2, on_save},      {SIGHUP, lose_terminal},
+    {SIGTSTP, suspend},     {SIGCONT, on_continue},  {SIGWINCH, on_resize},
 };
 
 static void take_signals(struct tui *t)
@@ -200,8 +222,7 @@ static void obey(struct tui *t)
     if (t->headless)
         return;
     if (c->leave == LEAVE_KILL) {
-        display_close(&t->display);
-        capture_stop(&t->capture);
+        leave_terminal(t);
         signals_die(SIGINT);
     }
     if (c->suspend)

@@ -25,6 +25,7 @@ struct batch {
     struct bar *bar;
     int signals;
     int64_t interrupted; /* when SIGINT came first, microseconds: this is how the process ends */
+    int64_t terminated;  /* when SIGTERM came first */
     bool muted;          /* standard output is gone */
     bool done;
 };
@@ -105,8 +106,30 @@ static void stop(struct batch *b, int code)
 
 static void on_again(struct batch *b, int sig)
 {
-    log_info("%s: saving at the next step, then ending with status %d", strsignal(sig), EXIT_AGAIN);
+    log_info("%s: saving at the next step, then ending with status %d%s", strsignal(sig),
+             EXIT_AGAIN, sig == SIGTERM ? "; once more to end at once" : "");
     stop(b, EXIT_AGAIN);
+}
+
+/* The second of a kind ends the process at once, by that signal. Returns whether this is the first;
+ * *first is when that was. */
+static bool first_time(struct batch *b, int sig, int64_t *first)
+{
+    int64_t now = clock_usec();
+    if (*first && now - *first < ECHO_USEC)
+        return false;
+    if (*first) {
+        bar_erase(b->bar);
+        signals_die(sig);
+    }
+    *first = now;
+    return true;
+}
+
+static void on_terminate(struct batch *b, int sig)
+{
+    if (first_time(b, sig, &b->terminated))
+        on_again(b, sig);
 }
 
 static void on_save(struct batch *b, int sig)
@@ -118,14 +141,8 @@ static void on_save(struct batch *b, int sig)
 
 static void on_interrupt(struct batch *b, int sig)
 {
-    int64_t now = clock_usec();
-    if (b->interrupted && now - b->interrupted < ECHO_USEC)
+    if (!first_time(b, sig, &b->interrupted))
         return;
-    if (b->interrupted) {
-        bar_erase(b->bar);
-        signals_die(sig);
-    }
-    b->interrupted = now;
     log_info("interrupted: saving at the next step; once more to end at once");
     stop(b, 0);
 }
@@ -134,8 +151,8 @@ static const struct {
     int sig;
     void (*act)(struct batch *, int sig);
 } on_signal[] = {
-    {SIGTERM, on_again}, {SIGXCPU, on_again}, {SIGUSR1, on_again},
-    {SIGHUP, on_again},  {SIGUSR2, on_save},  {SIGINT, on_interrupt},
+    {SIGTERM, on_terminate}, {SIGXCPU, on_again}, {SIGUSR1, on_again},
+    {SIGHUP, on_again},      {SIGUSR2, on_save},  {SIGINT, on_interrupt},
 };
 
 static void handle_signals(struct batch *b)

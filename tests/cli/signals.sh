@@ -1,7 +1,7 @@
 #!/bin/sh
 # Signals to a batch run: what is saved, how it ends, and that the rest of the run is as ever.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..17"
+echo "1..18"
 
 # begin NAME [WRAPPER [OPTION...]]: a run of 400 steps in the background; waits for its first row.
 begin() {
@@ -83,6 +83,17 @@ else
         echo "ok $n - SIGINT # SKIP env cannot restore signals"
     done
 fi
+
+# steps of half a second here too; echoes within a tenth of a second count as one
+begin run "" --set data.train_images=1800 --set train.batch_size=320
+kill -TERM $pid
+kill -TERM $pid
+sleep 0.15
+kill -TERM $pid
+wait $pid
+rc=$?
+[ $rc -eq 143 ] && ! [ -e "$work/run/checkpoints/latest" ]
+result "a second SIGTERM ends it at once, by the signal (ended with $rc)"
 
 # Before the first step: at any moment of the preparation.
 failed=
