@@ -3,6 +3,7 @@
  * error with its exit code; the numeric locale stays "C", so that recipes, JSON and CSV read and
  * write points.
  */
+#include "base/place.h"
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -46,6 +47,7 @@ static int close_stdout(int code)
 int main(int argc, char **argv)
 {
     limit_spinning(argv);
+    place_terminfo();
     setlocale(LC_CTYPE, "");
     struct err e = {0};
     int code = cmd_main(argc, argv, &e);

@@ -4,7 +4,7 @@
 #include "tui/keys.h"
 #include "tui/tui.h"
 
-#include "base/file.h"
+#include "base/place.h"
 #include "base/signals.h"
 #include "engine/run.h"
 
@@ -98,7 +98,7 @@ static int gather(struct chooser *ch, const struct tui_options *o, struct err *e
     add_recipes(ch, "conf");
     if (xdg_config(dir, NULL, NULL) == 0)
         add_recipes(ch, dir);
-    if (path_join(dir, SUPCON_DATADIR, "conf", NULL) == 0)
+    if (place_data(dir, "conf", NULL) == 0)
         add_recipes(ch, dir);
     return add_runs(ch, o->runs ? o->runs : "runs", e);
 }

@@ -1,8 +1,8 @@
 # Files of src/base/.
 libsupcon_a_SOURCES += src/base/err.c src/base/log.c
 libsupcon_a_SOURCES += src/base/queue.c src/base/ring.c
-libsupcon_a_SOURCES += src/base/file.c src/base/dir.c
-libsupcon_a_SOURCES += src/base/conf.c src/base/conf_lex.c src/base/conf_names.c src/base/conf_origin.c \
+libsupcon_a_SOURCES += src/base/file.c src/base/dir.c src/base/place.c
+libsupcon_a_SOURCES += src/base/conf.c src/base/conf_grammar.c src/base/conf_lex.c src/base/conf_names.c src/base/conf_origin.c \
 	src/base/conf_report.c src/base/conf_value.c src/base/conf_write.c src/base/nearest.c
 libsupcon_a_SOURCES += src/base/signals.c
 libsupcon_a_SOURCES += src/base/safetensors.c src/base/safetensors_header.c src/base/safetensors_read.c \

@@ -57,3 +57,9 @@ tests_unit_memplan_LDADD = $(test_libs)
 tests_unit_params_SOURCES = tests/unit/params.c
 tests_unit_params_LDADD = $(test_libs)
 TESTS += tests/unit/graph tests/unit/nn_schedule tests/unit/memplan tests/unit/params
+
+# files beside the executable
+check_PROGRAMS += tests/unit/place
+tests_unit_place_SOURCES = tests/unit/place.c
+tests_unit_place_LDADD = $(test_libs)
+TESTS += tests/unit/place
