@@ -8,11 +8,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EARLY_BYTES = 1 << 16 };
+
+static void keep_early(struct engine *e, enum log_level level, const char *line)
+{
+    char text[RUN_LINE_BYTES];
+    pthread_mutex_lock(&e->early_lock);
+    size_t n = e->early_ended ? 0 : run_log_format(text, level, line);
+    char *more = n && e->n_early + n <= EARLY_BYTES ? realloc(e->early, e->n_early + n) : NULL;
+    if (more) {
+        memcpy(more + e->n_early, text, n);
+        e->early = more;
+        e->n_early += n;
+    }
+    pthread_mutex_unlock(&e->early_lock);
+}
+
+void engine_note(struct engine *e, enum log_level level, const char *line)
+{
+    char text[RUN_LINE_BYTES];
+    if (e->has_run)
+        run_log_put(&e->run, text, run_log_format(text, level, line));
+    else
+        keep_early(e, level, line);
+}
+
+void engine_run_is_there(struct engine *e)
+{
+    e->has_run = true;
+    pthread_mutex_lock(&e->early_lock);
+    if (e->n_early > 0)
+        run_log_put(&e->run, e->early, e->n_early);
+    e->early_ended = true;
+    pthread_mutex_unlock(&e->early_lock);
+}
+
 /* Any thread; never waits, since it may be the one that reads the events. */
 static void on_log(void *ctx, enum log_level level, const char *line)
 {
     struct engine *e = ctx;
     struct log_entry entry = {.level = level};
+    keep_early(e, level, line);
     snprintf(entry.line, sizeof entry.line, "%s", line);
     queue_push(e->logs, &entry);
 }
@@ -29,6 +65,7 @@ int engine_start(struct engine **out, const struct engine_options *o, struct err
     e->log_sink = -1;
     e->run.lock_fd = e->run.log_fd = -1;
     pthread_mutex_init(&e->post, NULL);
+    pthread_mutex_init(&e->early_lock, NULL);
     if (queue_new(&e->commands, COMMANDS_MAX, sizeof(struct command), err) != 0 ||
         queue_new(&e->logs, LOGS_MAX, sizeof(struct log_entry), err) != 0) {
         engine_free(e);
@@ -93,5 +130,7 @@ void engine_free(struct engine *e)
     queue_free(e->commands);
     queue_free(e->logs);
     pthread_mutex_destroy(&e->post);
+    pthread_mutex_destroy(&e->early_lock);
+    free(e->early);
     free(e);
 }

@@ -36,6 +36,10 @@ struct engine {
     pthread_t thread;
     bool started, joined;
     int log_sink;
+    pthread_mutex_t early_lock; /* guards the two below, from any thread */
+    char *early;                /* lines for run.log from before there was one */
+    size_t n_early;
+    bool early_ended;
 
     struct settings settings; /* in force */
     struct run run;
@@ -66,6 +70,13 @@ struct engine {
     int exit_code;
     struct err err; /* of the run, when it failed */
 };
+
+/* engine.c */
+
+/* A line for run.log alone. Engine thread. */
+void engine_note(struct engine *, enum log_level, const char *line);
+/* The run is there: what had to wait goes to its log. */
+void engine_run_is_there(struct engine *);
 
 /* control.c */
 

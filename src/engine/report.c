@@ -111,6 +111,12 @@ void report_ack(struct engine *e, const struct command *c, bool accepted, const 
     ev.u.ack.accepted = accepted;
     PUT(ev.u.ack.reason, reason);
     report(e, &ev);
+    if (accepted)
+        return;
+    char line[256];
+    snprintf(line, sizeof line, "refused: %s: %s", command_name((enum command_kind)c->kind),
+             reason);
+    engine_note(e, LOG_WARN, line);
 }
 
 int32_t epoch_done(const struct engine *e)

@@ -16,6 +16,7 @@
 #define SUPCON_ENGINE_RUN_H
 
 #include "base/file.h"
+#include "base/log.h"
 #include "engine/settings.h"
 #include <jansson.h>
 
@@ -56,6 +57,12 @@ void run_close(struct run *);
 int run_record(struct run *, const char *key, json_t *value_take, struct err *);
 /* "device" and "libraries" of run.json. */
 int run_record_device(struct run *, const struct device *, struct err *);
+
+/* A line of run.log: time, word for the level, the line, its end. Returns the length. */
+enum { RUN_LINE_BYTES = 1400 };
+size_t run_log_format(char text[RUN_LINE_BYTES], enum log_level, const char *line);
+/* Appends such lines: what is not for the log of the process, or came before the run was there. */
+void run_log_put(const struct run *, const char *text, size_t n);
 
 /* True if `dir` holds a run (config.cfg and run.json). */
 bool run_is(const char *dir);

@@ -7,20 +7,38 @@
 #include <time.h>
 #include <unistd.h>
 
-static void keep_line(void *ctx, enum log_level level, const char *line)
+/* One line whatever is in it. */
+static size_t one_line(char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            text[i] = '?';
+    text[n] = '\n';
+    return n + 1;
+}
+
+size_t run_log_format(char text[RUN_LINE_BYTES], enum log_level level, const char *line)
 {
     static const char *const word[] = {"", "warning: ", "error: "};
-    const struct run *run = ctx;
-    char text[1400], stamp[32];
+    char stamp[32];
     time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    int n = snprintf(text, sizeof text, "%s %s%s\n", stamp, word[level], line);
-    if (n >= (int)sizeof text)
-        n = (int)sizeof text - 1;
+    int n = snprintf(text, RUN_LINE_BYTES, "%s %s%s", stamp, word[level], line);
+    return one_line(text, n < RUN_LINE_BYTES - 1 ? (size_t)n : RUN_LINE_BYTES - 1);
+}
+
+void run_log_put(const struct run *run, const char *text, size_t n)
+{
     struct err ignored; /* a full disk must not stop a run for want of its log */
-    file_write_fd(run->log_fd, text, (size_t)n, RUN_LOG, &ignored);
+    file_write_fd(run->log_fd, text, n, RUN_LOG, &ignored);
+}
+
+static void keep_line(void *ctx, enum log_level level, const char *line)
+{
+    char text[RUN_LINE_BYTES];
+    run_log_put(ctx, text, run_log_format(text, level, line));
 }
 
 int run_log_open(struct run *run, struct err *e)

@@ -65,7 +65,7 @@ static int prepare_new(struct engine *e, const struct trainer_watch *w, struct e
     json_decref(record);
     if (rc != 0 || run_create(&e->run, &e->settings, o->recipe, o->run_dir, err) != 0)
         return -1;
-    e->has_run = true;
+    engine_run_is_there(e);
     e->trainer.settings = e->settings; /* its paths are absolute now */
     report_run(e);
     if (run_record_device(&e->run, &e->trainer.dev, err) != 0 ||
@@ -96,7 +96,7 @@ static int prepare_resumed(struct engine *e, const struct trainer_watch *w, stru
     struct trainer *t = &e->trainer;
     if (run_open(&e->run, e->options.resume, &e->settings, err) != 0)
         return -1;
-    e->has_run = true;
+    engine_run_is_there(e);
     report_run(e);
     if (newest_checkpoint(e, path, err) != 0)
         return -1;

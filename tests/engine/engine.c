@@ -3,6 +3,7 @@
 #include "tests/engine/tiny.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "engine/meter.h"
 
 #include <math.h>
@@ -374,6 +375,48 @@ static void failures_name_their_cause(void **state)
     }
 }
 
+/* LINE stands in the run's log behind a time and the word for a warning. */
+static void warned_of(const char *dir, const char *line)
+{
+    char path[PATH_BYTES], *text, want[256];
+    size_t n;
+    struct err e = {0};
+    snprintf(path, sizeof path, "%.900s/run.log", dir);
+    snprintf(want, sizeof want, "Z warning: %s", line);
+    assert_int_equal(file_read(path, 1 << 20, &text, &n, &e), 0);
+    const char *at = strstr(text, want);
+    if (!at || at - text < 19)
+        fail_msg("run.log lacks \"%s\"; it has: %s", want, text);
+    int year, month, day, hour, minute, second;
+    assert_int_equal(
+        sscanf(at - 19, "%d-%d-%dT%d:%d:%dZ", &year, &month, &day, &hour, &minute, &second), 6);
+    assert_null(strstr(at + 1, want)); /* once */
+    free(text);
+}
+
+/* Also what was said before there was a run directory, and after its end. */
+static void warnings_and_refusals_stand_in_the_log(void **state)
+{
+    struct tiny_engine t;
+    struct engine_options o = tiny_options("noted", endless);
+    struct err e = {0};
+    (void)state;
+    tiny_start(&t, &o);
+    log_warn("an early word");
+    tiny_post(&t, CMD_SAVE, NULL, 0); /* refused while preparing */
+    tiny_run(&t);
+    tiny_wait(&t, EV_ITER, 0);
+    log_warn("a later word");
+    ASK(&t, {CMD_RESUME, 0, 0, "not paused"}, {CMD_SWITCH, "no\nsuch", 0, "no"});
+    assert_int_equal(stop(&t, &e), 0);
+    tiny_free(&t);
+    warned_of(o.run_dir, "an early word\n");
+    warned_of(o.run_dir, "a later word\n");
+    warned_of(o.run_dir, "refused: save: there is nothing to save yet\n");
+    warned_of(o.run_dir, "refused: resume: training is not paused\n");
+    warned_of(o.run_dir, "refused: switch: ");
+}
+
 /* --- many producers --------------------------------------------------------------------------- */
 
 enum { PRODUCERS = 4, POSTS = 300 };
@@ -460,6 +503,7 @@ int main(void)
         cmocka_unit_test(abandoning_saves_nothing),
         cmocka_unit_test(stopping_while_preparing_is_no_failure),
         cmocka_unit_test(failures_name_their_cause),
+        cmocka_unit_test(warnings_and_refusals_stand_in_the_log),
         cmocka_unit_test(every_command_is_answered_once),
         cmocka_unit_test(the_meter_ignores_pauses_and_one_slow_step),
     };
