@@ -9,10 +9,13 @@
 #include "base/err.h"
 #include "nn/op.h"
 #include "nn/tensor.h"
+#include "optim/hyper.h"
 #include <stdbool.h>
 #include <stdio.h>
 
 struct tuning;
+
+enum { DEVICE_FEW = 1 << 16, DEVICE_DEPTH_MAX = 4 };
 
 enum fusion {
     FUSE_BN_RELU,     /* batch-norm, then ReLU */
@@ -46,18 +49,32 @@ struct device {
     void *impl;
 };
 
-/* What one optimizer update needs: n consecutive elements of the flat parameter store. */
+/* What one optimizer update needs: n consecutive elements of the flat parameter store. All pointers
+ * are device memory. */
 struct update {
     const struct optim_class *rule;
     int64_t n;
     float *w;
     const float *g;
     float *slot[2]; /* momentum buffer, square average; as the rule declares */
-    struct optim_hyper {
-        float lr, momentum, weight_decay, rho, eps;
-        bool nesterov;
-    } hyper;
+    const struct optim_hyper *hyper;
+    const uint32_t *held; /* nothing is written where this is not zero; NULL: always write */
 };
+
+/* Augmentation on the device: image i of the output is a view of the sample that params[i] names.
+ */
+struct device_augment {
+    const uint8_t *images; /* device memory: [count][C][H][W] */
+    int channels, height, width;
+    float mean[3], inv_std[3];
+    const void *params; /* device memory: struct view_params [rows of the output] */
+};
+
+/*
+ * The order of things on a device: every call below takes effect after the calls before it, and may
+ * return before its work is done; download, fetch with `wait`, and sync wait for it. A backend
+ * without own time (the CPU) does the work before it returns.
+ */
 
 struct backend_class {
     const char *name, *help;
@@ -80,11 +97,38 @@ struct backend_class {
     int (*accumulate)(struct device *, struct tensor *y, const struct tensor *x, struct err *);
 
     int (*update)(struct device *, const struct update *, struct err *);
-    /* Sum of squares in a fixed order, f64; for the gradient norm. */
+    /* Sum of squares in a fixed order, f64; for the gradient norm. `out` is device memory. */
     int (*sum_squares)(struct device *, const float *x, int64_t n, double *out, struct err *);
+    /* *held |= 1 if the loss of one of `n` statistics tensors, or a sum of squares, is not finite.
+     * All device memory; stats [n][STAT_N]. */
+    int (*judge)(struct device *, int n, const float *stats, int n_squares, const double *squares,
+                 uint32_t *held, struct err *);
+    int (*augment)(struct device *, const struct device_augment *, struct tensor *out,
+                   struct err *); /* optional */
     int (*sync)(struct device *, struct err *);
 
-    bool (*can_fuse)(const struct device *, enum fusion);
+    /* Few bytes (at most DEVICE_FEW) host -> device; `src` is free again on return. */
+    int (*write)(struct device *, void *dst, const void *src, size_t bytes, struct err *);
+    int (*copy)(struct device *, void *dst, const void *src, size_t bytes,
+                struct err *); /* device -> device */
+    /* Few bytes device -> host without waiting: post() starts it, fetch() has them: 1; not yet: 0
+     * (only without `wait`). `slot` is below `depth`, the number of steps that may be on their way
+     * at once; 1 where nothing is gained by more. */
+    int (*post)(struct device *, int slot, const void *src, size_t bytes, struct err *);
+    int (*fetch)(struct device *, int slot, void *dst, size_t bytes, bool wait, struct err *);
+    int depth;
+
+    /* Optional: what is called between begin and end is recorded, not done; replay() does it. */
+    int (*record_begin)(struct device *, struct err *);
+    int (*record_end)(struct device *, void **recording, struct err *);
+    int (*replay)(struct device *, void *recording, struct err *);
+    void (*record_free)(struct device *, void *recording);
+
+    /* Bytes that can still be allocated; 0: not known. */
+    size_t (*memory_free)(struct device *);
+
+    /* Asked for each node that could be fused; `y` is its output. */
+    bool (*can_fuse)(const struct device *, enum fusion, const struct tensor *y);
     bool (*has_dtype)(const struct device *, enum dtype, char *why, size_t why_bytes);
     const struct kernel *const *kernels; /* [OP_N]; NULL: op not supported */
 };

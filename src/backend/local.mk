@@ -9,4 +9,4 @@ libsupcon_a_SOURCES += src/backend/cpu/add.c src/backend/cpu/batchnorm.c src/bac
 	src/backend/cpu/simd_avx512.c src/backend/cpu/simd_base.c
 libsupcon_a_SOURCES += src/backend/cpu/contrast_avx2.c src/backend/cpu/contrast_avx512.c \
 	src/backend/cpu/contrast_base.c src/backend/cpu/contrastive.c src/backend/cpu/l2norm.c \
-	src/backend/cpu/update.c src/backend/cpu/xent.c
+	src/backend/cpu/traffic.c src/backend/cpu/update.c src/backend/cpu/xent.c

@@ -8,13 +8,8 @@
 #ifndef SUPCON_BASE_RNG_H
 #define SUPCON_BASE_RNG_H
 
+#include "base/hd.h"
 #include <stdint.h>
-
-#ifdef __CUDACC__
-#define HD static __host__ __device__ inline
-#else
-#define HD static inline
-#endif
 
 enum rng_domain {
     RNG_INIT,    /* c2: element / 4, op: unused, c3: FNV-1a-32 of the parameter's name */

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "engine/network.h"
+#include "nn/step.h"
 #include "optim/optim.h"
 
 #include <math.h>
@@ -25,7 +26,7 @@ struct bench {
     struct network net;
     struct plan *plan;
     int views;
-    bool uses[GROUP_N];
+    struct step *step;
 };
 
 /* "VmHWM" or "VmRSS" in MiB. */
@@ -61,9 +62,13 @@ static int make_plan(struct bench *b, struct err *e)
     if (params_need_slots(b->net.params, b->rule->n_slots, b->rule->slot_init, e) < 0)
         return -1;
     b->plan = network_train_plan(&b->net, b->objective, &conf, b->o->batch, b->views, e);
-    for (int g = 0; b->plan && g < GROUP_N; g++)
-        b->uses[g] = plan_trains(b->plan, (enum param_group)g);
-    return b->plan ? 0 : -1;
+    if (!b->plan)
+        return -1;
+    const struct optim_class *rules[GROUP_N];
+    for (int g = 0; g < GROUP_N; g++)
+        rules[g] = b->rule;
+    return step_new(&b->step, &b->dev, b->plan, b->net.params, rules,
+                    (const char *const[]){"loss", NULL}, e);
 }
 
 /* Normal numbers near enough, and labels that cycle through the classes. */
@@ -87,34 +92,12 @@ static int feed(struct bench *b, struct err *e)
     return rc;
 }
 
-/* What follows the backward pass: gradient norm, update of what the plan trains, statistics. */
-static int learn(struct bench *b, struct err *e)
+static int submit(struct bench *b, struct err *e)
 {
-    struct params *p = b->net.params;
-    for (int g = 0; g < GROUP_N; g++) {
-        int64_t at = p->group[g].begin, n = p->group[g].end - at;
-        double squares;
-        if (!b->uses[g])
-            continue;
-        struct update u = {.rule = b->rule,
-                           .n = n,
-                           .w = p->value + at,
-                           .g = p->grad + at,
-                           .hyper = {.lr = 0.05f, .momentum = 0.9f}};
-        for (int s = 0; s < b->rule->n_slots; s++)
-            u.slot[s] = p->slot[s] + at;
-        if (b->dev.class->sum_squares(&b->dev, u.g, n, &squares, e) < 0 ||
-            b->dev.class->update(&b->dev, &u, e) < 0)
-            return -1;
-    }
-    return plan_commit(b->plan, e);
-}
-
-static int step(struct bench *b, float stats[STAT_N], struct err *e)
-{
-    if (plan_forward(b->plan, e) < 0 || plan_backward(b->plan, e) < 0 || learn(b, e) < 0)
-        return -1;
-    return plan_download(b->plan, "loss", stats, e);
+    struct optim_hyper hyper[GROUP_N];
+    for (int g = 0; g < GROUP_N; g++)
+        hyper[g] = (struct optim_hyper){.lr = 0.05f, .momentum = 0.9f};
+    return step_submit(b->step, hyper, e);
 }
 
 static int ascending(const void *a, const void *b)
@@ -123,39 +106,31 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* From one step's numbers to the next one's, with as many on their way as the device likes. */
 static int time_steps(struct bench *b, struct bench_result *out, struct err *e)
 {
     double *ms = malloc((size_t)b->o->steps * sizeof *ms);
-    float stats[STAT_N] = {0};
+    struct step_report report = {0};
     int rc = ms ? 0 : err_set(e, EXIT_OS, "out of memory");
+    int64_t start = clock_usec(), ahead = -b->o->warmup;
     for (int i = -b->o->warmup; rc == 0 && i < b->o->steps; i++) {
-        int64_t start = clock_usec();
-        rc = step(b, stats, e);
+        for (; rc == 0 && ahead < b->o->steps && step_pending(b->step) < step_depth(b->step);
+             ahead++)
+            rc = submit(b, e);
+        if (rc == 0 && step_fetch(b->step, &report, true, e) < 0)
+            rc = -1;
+        int64_t now = clock_usec();
         if (i >= 0)
-            ms[i] = (double)(clock_usec() - start) / 1000;
+            ms[i] = (double)(now - start) / 1000;
+        start = now;
     }
     if (rc == 0) {
         qsort(ms, (size_t)b->o->steps, sizeof *ms, ascending);
         out->ms = ms[b->o->steps / 2];
-        out->loss = stats[STAT_LOSS];
+        out->loss = report.stat[0][STAT_LOSS];
     }
     free(ms);
     return rc;
-}
-
-static int time_parts(struct bench *b, struct bench_result *out, struct err *e)
-{
-    double best = HUGE_VAL;
-    for (int i = 0; i < PROFILE_RUNS; i++) {
-        int64_t start = clock_usec();
-        if (learn(b, e) < 0)
-            return -1;
-        best = fmin(best, (double)(clock_usec() - start) / 1000);
-    }
-    if (plan_profile(b->plan, PROFILE_RUNS, &out->primitives_ms, e) < 0)
-        return -1;
-    out->primitives_ms += best;
-    return 0;
 }
 
 static int measure(struct bench *b, struct bench_result *out, struct err *e)
@@ -165,7 +140,7 @@ static int measure(struct bench *b, struct bench_result *out, struct err *e)
         time_steps(b, out, e) < 0)
         return -1;
     out->peak_mib = resident_mib("VmHWM") - before;
-    if (time_parts(b, out, e) < 0)
+    if (step_profile(b->step, PROFILE_RUNS, &out->primitives_ms, e) < 0)
         return -1;
     out->views = b->views;
     out->threads = b->dev.threads;
@@ -188,6 +163,7 @@ int bench_step(const struct bench_step *o, struct bench_result *out, struct err 
     int rc = device_open(&b.dev, o->device, &options, e);
     if (rc == 0)
         rc = measure(&b, out, e);
+    step_free(b.step);
     plan_free(b.plan);
     network_done(&b.net);
     device_close(&b.dev);

@@ -2,6 +2,7 @@
 #ifndef SUPCON_ENGINE_COMMAND_H
 #define SUPCON_ENGINE_COMMAND_H
 
+#include "engine/event.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,5 +27,8 @@ struct command {
 };
 
 const char *command_name(enum command_kind); /* "pause", ... */
+/* Why an engine in this state does not take the command, NULL if it does. linear: as in EV_STATE.
+ * What depends on more than the state is answered by EV_ACK alone. */
+const char *command_refusal(enum engine_state, bool linear, enum command_kind);
 
 #endif

@@ -63,6 +63,17 @@ static const struct rule rules[][CMD_N] = {
 };
 #undef no
 
+const char *command_refusal(enum engine_state state, bool linear, enum command_kind kind)
+{
+    enum engine_state row = state;
+    if (linear && state == STATE_PAUSED)
+        row = STATE_EVALUATING;
+    else if (!linear && state == STATE_EVALUATING)
+        row = STATE_SAVING;
+    const struct rule *r = &rules[row][kind];
+    return r->when == REFUSE ? r->reason : NULL;
+}
+
 static int check_pause(struct engine *e, const struct command *c, struct err *err)
 {
     (void)c;
@@ -227,6 +238,12 @@ void control_boundary(struct engine *e)
     report_logs(e);
     while (e->stopping == STOP_NO && take(e, &c))
         dispatch(e, &c, e->state);
+}
+
+bool control_waiting(const struct engine *e)
+{
+    struct pollfd fd = {.fd = queue_fd(e->commands), .events = POLLIN};
+    return e->n_later > 0 || poll(&fd, 1, 0) > 0;
 }
 
 void control_wait(struct engine *e)

@@ -84,6 +84,8 @@ void engine_run_is_there(struct engine *);
 void control_poll(struct engine *, enum engine_state row);
 /* Also what had to wait for this state. Between steps only. */
 void control_boundary(struct engine *);
+/* A command waits for the next boundary. */
+bool control_waiting(const struct engine *);
 /* Blocks until a command or a log line has come. */
 void control_wait(struct engine *);
 /* No command is accepted from now on; what still waits is refused. */
@@ -98,6 +100,7 @@ void session_run(struct engine *); /* all of the thread's work; sets exit_code a
  * planned. */
 int save_now(struct engine *, struct err *);
 bool save_due(const struct engine *); /* by the recipe, or because the last save failed */
+int64_t save_step(const struct engine *); /* the next step the recipe wants saved */
 /* After an epoch, when there is something to validate on. Stops early when the run is stopped. */
 int run_validation(struct engine *, struct err *);
 /* Blocks until the evaluation has ended; results and failures are events. Returns the exit code it

@@ -115,6 +115,10 @@ int heads_open(struct heads *h, struct device *dev, const struct heads_shape *sh
     h->params = params_new(dev);
     if (!h->params)
         return err_set(e, EXIT_OS, "out of memory for the linear classifiers");
+    void *hyper;
+    if (dev->class->alloc(dev, CONF_LIST_MAX * sizeof *h->in_force, &hyper, e) < 0)
+        return -1;
+    h->in_force = hyper;
     return compile(h, seed, e);
 }
 
@@ -122,6 +126,8 @@ void heads_close(struct heads *h)
 {
     plan_free(h->train);
     plan_free(h->eval);
+    if (h->in_force)
+        h->dev->class->free(h->dev, h->in_force, CONF_LIST_MAX * sizeof *h->in_force);
     params_free(h->params);
     *h = (struct heads){0};
 }
@@ -131,14 +137,13 @@ double heads_rate(const struct heads *h, int head, int64_t step)
     return schedule_rate(&h->schedule, h->rate[head], step, h->total, h->per_epoch);
 }
 
-static int update(struct heads *h, const struct param *q, double lr, struct err *e)
+static int update(struct heads *h, const struct param *q, int head, struct err *e)
 {
     struct update u = {.rule = h->rule,
                        .n = q->count,
                        .w = h->params->value + q->offset,
                        .g = h->params->grad + q->offset,
-                       .hyper = h->hyper};
-    u.hyper.lr = (float)lr;
+                       .hyper = &h->in_force[head]};
     for (int s = 0; s < h->rule->n_slots; s++)
         u.slot[s] = h->params->slot[s] + q->offset;
     return h->dev->class->update(h->dev, &u, e);
@@ -147,11 +152,14 @@ static int update(struct heads *h, const struct param *q, double lr, struct err 
 static int update_head(struct heads *h, int head, int64_t step, struct err *e)
 {
     char weight[48], bias[48];
-    double lr = heads_rate(h, head, step);
     snprintf(weight, sizeof weight, "head.%d.weight", head);
     snprintf(bias, sizeof bias, "head.%d.bias", head);
     const struct param *w = params_find(h->params, weight), *b = params_find(h->params, bias);
-    return update(h, w, lr, e) < 0 ? -1 : update(h, b, lr, e);
+    struct optim_hyper hyper = h->hyper;
+    hyper.lr = (float)heads_rate(h, head, step);
+    if (h->dev->class->write(h->dev, &h->in_force[head], &hyper, sizeof hyper, e) < 0)
+        return -1;
+    return update(h, w, head, e) < 0 ? -1 : update(h, b, head, e);
 }
 
 /* Reads what the batch said of one head, and learns from it if that is finite. */

@@ -48,6 +48,7 @@ struct heads {
     struct plan *train, *eval;
     const struct optim_class *rule;
     struct optim_hyper hyper;
+    struct optim_hyper *in_force; /* device memory, [CONF_LIST_MAX]: with the rate of the step */
     struct schedule_conf schedule;
     int n, batch, dim, n_classes;
     int64_t total, per_epoch;

@@ -98,6 +98,18 @@ bool save_due(const struct engine *e)
     return c->every_epochs > 0 && step % (c->every_epochs * t->per_epoch) == 0;
 }
 
+int64_t save_step(const struct engine *e)
+{
+    const struct checkpoint_conf *c = &e->settings.checkpoint;
+    const struct trainer *t = &e->trainer;
+    const int64_t every[] = {c->every_iters, c->every_epochs * t->per_epoch};
+    int64_t next = INT64_MAX;
+    for (int i = 0; i < 2; i++)
+        if (every[i] > 0 && (t->state.step / every[i] + 1) * every[i] < next)
+            next = (t->state.step / every[i] + 1) * every[i];
+    return next;
+}
+
 static bool stopped(void *ctx)
 {
     struct engine *e = ctx;

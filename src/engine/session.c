@@ -147,11 +147,25 @@ static void non_finite(struct engine *e, const struct step_stats *s)
     e->stop_code = EXIT_DIVERGED;
 }
 
+/* A device may run ahead to where something must be done with its results: a waiting command, the
+ * end of an epoch or of the run, a save. */
+static int64_t step_limit(struct engine *e)
+{
+    const struct trainer *t = &e->trainer;
+    int64_t now = t->state.step, limit = now - now % t->per_epoch + t->per_epoch;
+    int64_t save = save_step(e);
+    if (control_waiting(e) || e->retry_at != 0)
+        return now;
+    if (save < limit)
+        limit = save;
+    return limit < t->total ? limit : t->total;
+}
+
 static int iterate(struct engine *e, struct err *err)
 {
     struct step_stats s;
     struct err reported;
-    if (trainer_step(&e->trainer, &s, err) != 0)
+    if (trainer_step(&e->trainer, step_limit(e), &s, err) != 0)
         return -1;
     meter_step(&e->meter, clock_usec(), s.step_ms);
     report_iter(e, &s);
@@ -172,12 +186,14 @@ static int train(struct engine *e, struct err *err)
     if (trainer_wants_validation(&e->trainer) && run_validation(e, err) != 0)
         return -1;
     for (;;) {
-        control_boundary(e);
-        if (e->stopping != STOP_NO)
+        bool between = trainer_in_flight(&e->trainer) == 0;
+        if (between)
+            control_boundary(e);
+        if (between && e->stopping != STOP_NO)
             return 0;
-        if (e->state == STATE_PAUSED)
+        if (between && e->state == STATE_PAUSED)
             control_wait(e);
-        else if (trainer_finished(&e->trainer))
+        else if (between && trainer_finished(&e->trainer))
             return 0;
         else if (iterate(e, err) != 0)
             return -1;

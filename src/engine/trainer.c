@@ -175,16 +175,53 @@ static int compile_eval(struct trainer *t, const struct objective_class *objecti
     return *plan ? 0 : -1;
 }
 
-/* Both plans. What has been timed is remembered even when it was not finished. */
-static int compile(struct trainer *t, const struct objective_class *objective, struct plan **train,
-                   struct plan **eval, struct err *e)
+/* What an objective is trained and validated with. */
+struct compiled {
+    struct plan *plan, *eval;
+    struct step *step;
+};
+
+static int make_step(struct trainer *t, struct compiled *c, struct err *e)
 {
-    *eval = NULL;
-    *train = compile_train(t, objective, e);
-    int rc = *train ? compile_eval(t, objective, eval, e) : -1;
+    const struct optim_class *rules[GROUP_N];
+    const char *losses[] = {"loss", plan_tensor(c->plan, "probe") ? "probe" : NULL, NULL};
+    for (int g = 0; g < GROUP_N; g++)
+        rules[g] = g == GROUP_PROBE ? t->probe_rule : t->rule;
+    return step_new(&c->step, &t->dev, c->plan, t->net.params, rules, losses, e);
+}
+
+static void compiled_free(struct compiled *c)
+{
+    step_free(c->step);
+    plan_free(c->plan);
+    plan_free(c->eval);
+}
+
+/* On failure *c is to be freed all the same. What has been timed is remembered even when it was not
+ * finished. */
+static int compile(struct trainer *t, const struct objective_class *objective, struct compiled *c,
+                   struct err *e)
+{
+    *c = (struct compiled){.plan = compile_train(t, objective, e)};
+    int rc = c->plan ? compile_eval(t, objective, &c->eval, e) : -1;
+    if (rc == 0)
+        rc = make_step(t, c, e);
     if (tuning_dirty(t->tuning))
         tuning_save_cache(t->tuning);
     return rc;
+}
+
+/* Takes what *c holds. */
+static void use(struct trainer *t, const struct objective_class *objective,
+                const struct compiled *c)
+{
+    compiled_free(&(struct compiled){t->plan, t->eval, t->step});
+    t->plan = c->plan;
+    t->eval = c->eval;
+    t->step = c->step;
+    t->objective = objective;
+    t->eval_head = head_for_validation(objective);
+    t->net.live[objective->head] = true;
 }
 
 static int open_loader(struct trainer *t, int views, struct loader **out, struct err *e)
@@ -210,9 +247,6 @@ static int open_loader(struct trainer *t, int views, struct loader **out, struct
 
 static void drop_loader(struct trainer *t)
 {
-    if (t->held)
-        loader_release(t->loader, t->held);
-    t->held = NULL;
     if (t->loader)
         loader_close(t->loader);
     t->loader = NULL;
@@ -225,10 +259,12 @@ int trainer_ready(struct trainer *t, const char *checkpoint, const struct traine
     t->watch = w ? *w : (struct trainer_watch){0};
     if (phase(t, e, what) != 0 || build_network(t, checkpoint, e) != 0 || need_slots(t, e) != 0)
         return -1;
-    if (compile(t, t->objective, &t->plan, &t->eval, e) != 0)
+    struct compiled c;
+    if (compile(t, t->objective, &c, e) != 0) {
+        compiled_free(&c);
         return -1;
-    t->eval_head = head_for_validation(t->objective);
-    t->net.live[t->objective->head] = true;
+    }
+    use(t, t->objective, &c);
     if (phase(t, e, "starting the loader") != 0)
         return -1;
     t->loader_views = trainer_views(&t->settings, t->objective);
@@ -238,8 +274,7 @@ int trainer_ready(struct trainer *t, const char *checkpoint, const struct traine
 void trainer_close(struct trainer *t)
 {
     drop_loader(t);
-    plan_free(t->plan);
-    plan_free(t->eval);
+    compiled_free(&(struct compiled){t->plan, t->eval, t->step});
     if (t->net.params)
         network_done(&t->net);
     device_close(&t->dev);
@@ -277,7 +312,7 @@ static void record_switch(struct checkpoint_state *s, const char *to)
 
 /* What a switch needs, made before anything of the old is let go. */
 struct replacement {
-    struct plan *plan, *eval;
+    struct compiled compiled;
     struct loader *loader; /* NULL: the views are as before */
     int views;
 };
@@ -287,10 +322,9 @@ static int replacement_make(struct trainer *t, const struct objective_class *to,
 {
     memset(r, 0, sizeof *r);
     r->views = trainer_views(&t->settings, to);
-    if (compile(t, to, &r->plan, &r->eval, e) != 0 ||
+    if (compile(t, to, &r->compiled, e) != 0 ||
         (r->views != t->loader_views && open_loader(t, r->views, &r->loader, e) != 0)) {
-        plan_free(r->plan);
-        plan_free(r->eval);
+        compiled_free(&r->compiled);
         return -1;
     }
     return 0;
@@ -306,18 +340,12 @@ int trainer_switch(struct trainer *t, const char *name, struct err *e)
         return err_set(e, EXIT_USAGE, "%s is in force already", name);
     if (replacement_make(t, to, &r, e) != 0)
         return -1;
-    plan_free(t->plan);
-    plan_free(t->eval);
-    t->plan = r.plan;
-    t->eval = r.eval;
+    use(t, to, &r.compiled);
     if (r.loader) {
         drop_loader(t);
         t->loader = r.loader;
         t->loader_views = r.views;
     }
     record_switch(&t->state, to->name);
-    t->objective = to;
-    t->eval_head = head_for_validation(to);
-    t->net.live[to->head] = true;
     return 0;
 }

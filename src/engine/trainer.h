@@ -71,7 +71,7 @@ struct trainer {
     int eval_batch;
     struct loader *loader;
     int loader_views;
-    struct step *step; /* of `plan` */
+    struct step *step;                            /* of `plan` */
     struct in_flight in_flight[DEVICE_DEPTH_MAX]; /* at step % DEVICE_DEPTH_MAX */
     int64_t last_step; /* when the last one's numbers came, microseconds */
 };
@@ -89,9 +89,9 @@ int trainer_ready(struct trainer *, const char *checkpoint, const struct trainer
 void trainer_close(struct trainer *); /* a zeroed or half-open one is fine */
 
 /* The numbers of the next step. A device with its own time is kept busy with the steps behind it,
- * up to step `limit` (exclusive), which are on their way when this returns; `state` counts the steps
- * whose numbers have come. When stats->finite is false, weights, statistics and state are as before,
- * nothing is on its way, and the same batch comes again. */
+ * up to step `limit` (exclusive), which are on their way when this returns; `state` counts the
+ * steps whose numbers have come. When stats->finite is false, weights, statistics and state are as
+ * before, nothing is on its way, and the same batch comes again. */
 int trainer_step(struct trainer *, int64_t limit, struct step_stats *, struct err *);
 /* Steps on their way. While there are any, only trainer_step and trainer_close may be called. */
 int trainer_in_flight(const struct trainer *);

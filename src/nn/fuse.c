@@ -4,6 +4,8 @@
  */
 #include "nn/fuse.h"
 
+#include <string.h>
+
 /* The node that makes `value`, if fusing across that value is allowed; else NULL. */
 static struct node *private_producer(struct graph *g, int value, enum op op)
 {
@@ -69,25 +71,29 @@ static void squeeze(struct graph *g)
             g->values[i].node = g->values[g->values[i].alias].node;
 }
 
+/* Asked for the output of each ReLU. */
+static bool can(const struct graph *g, const struct device *dev, enum fusion f,
+                const struct node *relu)
+{
+    const struct value *v = &g->values[relu->out];
+    struct tensor y = {.dtype = v->dtype, .ndim = v->ndim};
+    memcpy(y.dim, v->dim, sizeof y.dim);
+    return dev->class->can_fuse && dev->class->can_fuse(dev, f, &y);
+}
+
 void graph_fuse(struct graph *g, const struct device *dev)
 {
-    bool can[] = {[FUSE_BN_RELU] = false,
-                  [FUSE_BN_ADD_RELU] = false,
-                  [FUSE_ADD_RELU] = false,
-                  [FUSE_LINEAR_RELU] = false};
-    for (int i = 0; dev->class->can_fuse && i < (int)(sizeof can / sizeof *can); i++)
-        can[i] = dev->class->can_fuse(dev, (enum fusion)i);
     for (int i = 0; i < g->n_nodes; i++) {
         struct node *n = &g->nodes[i];
         if (n->op != OP_RELU)
             continue;
-        if (can[FUSE_BN_ADD_RELU] && fuse_bn_add_relu(g, n))
+        if (can(g, dev, FUSE_BN_ADD_RELU, n) && fuse_bn_add_relu(g, n))
             continue;
-        if (can[FUSE_BN_RELU] && fuse_relu(g, n, OP_BATCHNORM))
+        if (can(g, dev, FUSE_BN_RELU, n) && fuse_relu(g, n, OP_BATCHNORM))
             continue;
-        if (can[FUSE_ADD_RELU] && fuse_relu(g, n, OP_ADD))
+        if (can(g, dev, FUSE_ADD_RELU, n) && fuse_relu(g, n, OP_ADD))
             continue;
-        if (can[FUSE_LINEAR_RELU])
+        if (can(g, dev, FUSE_LINEAR_RELU, n))
             fuse_relu(g, n, OP_LINEAR);
     }
     squeeze(g);

@@ -12,4 +12,5 @@ libsupcon_a_SOURCES += \
 	src/nn/plan_compile.c \
 	src/nn/plan_print.c \
 	src/nn/params.c \
-	src/nn/params_init.c
+	src/nn/params_init.c \
+	src/nn/step.c

@@ -24,6 +24,7 @@
 #define SUPCON_NN_OP_H
 
 #include "base/err.h"
+#include "nn/loss_stat.h"
 #include "nn/tensor.h"
 #include <stdbool.h>
 
@@ -54,17 +55,6 @@ bool op_is_loss(enum op);     /* its output is a statistics tensor [STAT_N] */
  *   and for relu and maxpool: out. A fused ReLU keeps what it needs in saved.
  */
 unsigned op_backward_reads(enum op);
-
-/* What a loss node leaves in its output, an f32 tensor [STAT_N]. */
-enum loss_stat {
-    STAT_LOSS, /* the scaled mean */
-    STAT_TOP1, /* rows (anchors) whose best class is the label's; contrastive: nearest other row has
-                  the same label */
-    STAT_TOP5, /* rows whose label is among the five best; contrastive: 0 */
-    STAT_LONELY, /* contrastive: anchors without positives */
-    STAT_ROWS,   /* rows (anchors) counted */
-    STAT_N = 8
-};
 
 struct op_attr {
     int stride, pad, window;  /* conv, pools; conv's kernel size stands in the weight */
@@ -127,8 +117,9 @@ struct kernel {
     int (*again)(struct device *, struct call *, struct tensor *out,
                  struct err *); /* optional; the output once more, the same
 bits, after forward() and before backward(), from in[] and what the kernel kept */
-    int (*commit)(struct device *, struct call *,
-                  struct err *); /* optional; the step was accepted: running statistics */
+    int (*commit)(struct device *, struct call *, const uint32_t *held,
+                  struct err *); /* optional; the step was accepted: running statistics. `held`:
+device memory; nothing is written where it is not zero; NULL: always write */
     void (*done)(struct device *,
                  struct call *); /* frees impl; accepts a call whose prepare failed */
 };

@@ -70,18 +70,24 @@ int plan_backward(struct plan *p, struct err *e)
     return run(p, p->schedule->n_forward, p->schedule->n_steps, e);
 }
 
-int plan_commit(struct plan *p, struct err *e)
+static bool commits(const struct plan *p, int node)
 {
-    bool counted = false;
-    for (int i = 0; i < p->graph->n_nodes; i++) {
-        const struct kernel *k = plan_kernel(p, i);
-        if (!k->commit || !p->calls[i].attr.training)
-            continue;
-        if (k->commit(p->dev, &p->calls[i], e) < 0)
+    return plan_kernel(p, node)->commit && p->calls[node].attr.training;
+}
+
+bool plan_has_statistics(const struct plan *p)
+{
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        if (commits(p, i))
+            return true;
+    return false;
+}
+
+int plan_commit(struct plan *p, const uint32_t *held, struct err *e)
+{
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        if (commits(p, i) && plan_kernel(p, i)->commit(p->dev, &p->calls[i], held, e) < 0)
             return err_prefix(e, "%s", p->calls[i].name);
-        counted = true;
-    }
-    p->params->batches += counted;
     return 0;
 }
 

@@ -29,8 +29,9 @@ int plan_forward(struct plan *, struct err *);
 /* Gradients of the sum of all losses, into params->grad of the parameters the plan reaches (others
  * are left alone). */
 int plan_backward(struct plan *, struct err *);
-/* The step was accepted: running statistics take the batch's (and params->batches counts one). */
-int plan_commit(struct plan *, struct err *);
+/* Running statistics take the batch's, unless *held (device memory, may be NULL) is not zero. */
+int plan_commit(struct plan *, const uint32_t *held, struct err *);
+bool plan_has_statistics(const struct plan *); /* plan_commit() has something to do */
 
 /* Groups whose parameters receive gradients from this plan. */
 bool plan_trains(const struct plan *, enum param_group);

@@ -9,8 +9,8 @@
 #ifndef SUPCON_OPTIM_RULES_H
 #define SUPCON_OPTIM_RULES_H
 
-#include "backend/backend.h"
-#include "base/rng.h" /* HD */
+#include "base/hd.h"
+#include "optim/hyper.h"
 
 #include <math.h>
 

@@ -5,7 +5,7 @@
 
 static void apply(const struct update *u, int64_t begin, int64_t end)
 {
-    const struct optim_hyper h = u->hyper;
+    const struct optim_hyper h = *u->hyper;
     float *restrict w = u->w, *restrict v = u->slot[0];
     const float *restrict g = u->g;
 #pragma omp simd

@@ -24,7 +24,7 @@ static struct step_stats step(struct trainer *t)
 {
     struct step_stats s;
     struct err e = {0};
-    if (trainer_step(t, &s, &e) != 0)
+    if (trainer_step(t, 0, &s, &e) != 0)
         fail_msg("%s", e.msg);
     return s;
 }

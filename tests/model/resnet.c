@@ -192,7 +192,7 @@ static void check_training(struct rig *r, const struct st_file *f, const struct 
     double expected, got;
     feed(r, true);
     step(r);
-    check(plan_commit(r->plan, &r->e), &r->e);
+    check(plan_commit(r->plan, NULL, &r->e), &r->e);
     check_logits(r, f, "logits_train", p->tolerance);
     read_golden(f, "loss", "", &expected, 1);
     got = loss_of(r);
@@ -280,7 +280,7 @@ static void descend(struct rig *r, float rate)
     const float *g = r->params->grad;
     for (int64_t i = 0; i < r->params->n_trainable; i++)
         w[i] -= rate * g[i];
-    check(plan_commit(r->plan, &r->e), &r->e);
+    check(plan_commit(r->plan, NULL, &r->e), &r->e);
 }
 
 static void one_batch_is_learned_by_heart(void **state)

@@ -350,7 +350,7 @@ static int check_commit(struct bench *b)
     if (!b->kernel->commit)
         return fail(b, "the kernel has no commit()");
     ref->commit(&b->ref);
-    if (b->kernel->commit(b->dev, &b->call, &b->err))
+    if (b->kernel->commit(b->dev, &b->call, NULL, &b->err))
         return -1;
     for (int i = 3; i < 5; i++) /* mean and var */
         if (compare(b, &b->in[i], &b->ref.in[i], b->ref.in[i].v, 1e-5))
@@ -380,7 +380,7 @@ static const char *unsupported(const struct op_case *c, struct device *dev)
         fusion = FUSE_ADD_RELU;
     if (c->attr.relu && c->op == OP_LINEAR)
         fusion = FUSE_LINEAR_RELU;
-    if (fusion >= 0 && !dev->class->can_fuse(dev, (enum fusion)fusion))
+    if (fusion >= 0 && !dev->class->can_fuse(dev, (enum fusion)fusion, NULL))
         return "the backend does not fuse it";
     return dev->class->kernels[c->op] ? NULL : "the backend has no kernel for this op";
 }

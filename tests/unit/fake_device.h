@@ -38,8 +38,10 @@ static inline int fake_download(struct device *dev, const struct tensor *t, void
 }
 
 /* Fusions as a bit mask in dev->impl. */
-static inline bool fake_can_fuse(const struct device *dev, enum fusion fusion)
+static inline bool fake_can_fuse(const struct device *dev, enum fusion fusion,
+                                 const struct tensor *y)
 {
+    (void)y;
     return *(const unsigned *)dev->impl >> fusion & 1u;
 }
 

@@ -34,7 +34,8 @@ static void check_sgd(bool nesterov, const double *want)
         .w = &w,
         .g = &g,
         .slot = {&buf, NULL},
-        .hyper = {.lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.01f, .nesterov = nesterov}};
+        .hyper = &(struct optim_hyper){
+            .lr = 0.1f, .momentum = 0.9f, .weight_decay = 0.01f, .nesterov = nesterov}};
     for (int i = 0; i < 3; i++) {
         g = 0.5f - 0.25f * (float)i;
         u.rule->apply(&u, 0, 1);
@@ -56,12 +57,13 @@ static void rmsprop_follows_tensorflow(void **state)
     static const double want[] = {0.3764866493, -0.8322369860, -2.5918539867};
     const struct optim_class *class = rule("rmsprop");
     float w = 1, g = 0.5f, a = class->slot_init[0], b = class->slot_init[1];
-    struct update u = {.rule = class,
-                       .n = 1,
-                       .w = &w,
-                       .g = &g,
-                       .slot = {&a, &b},
-                       .hyper = {.lr = 1.2f, .momentum = 0.9f, .rho = 0.9f, .eps = 1e-3f}};
+    struct update u = {
+        .rule = class,
+        .n = 1,
+        .w = &w,
+        .g = &g,
+        .slot = {&a, &b},
+        .hyper = &(struct optim_hyper){.lr = 1.2f, .momentum = 0.9f, .rho = 0.9f, .eps = 1e-3f}};
     (void)state;
     assert_int_equal(class->n_slots, 2);
     for (int i = 0; i < 3; i++) {
@@ -75,8 +77,12 @@ static void rmsprop_follows_tensorflow(void **state)
 static void rules_stay_within_their_range(void **state)
 {
     float w[5] = {1, 1, 1, 1, 1}, g[5] = {1, 1, 1, 1, 1}, buf[5] = {0};
-    struct update u = {
-        .rule = rule("sgd"), .n = 5, .w = w, .g = g, .slot = {buf, NULL}, .hyper = {.lr = 0.5f}};
+    struct update u = {.rule = rule("sgd"),
+                       .n = 5,
+                       .w = w,
+                       .g = g,
+                       .slot = {buf, NULL},
+                       .hyper = &(struct optim_hyper){.lr = 0.5f}};
     (void)state;
     u.rule->apply(&u, 1, 4);
     for (int i = 0; i < 5; i++)
@@ -109,12 +115,13 @@ static struct run *run_with(int threads)
     for (int i = 0; i < MANY; i++)
         r->g[i] = sinf((float)i);
     assert_int_equal(device_open(&dev, "cpu", &options, &e), 0);
+    struct optim_hyper hyper = {.lr = 0.1f, .momentum = 0.9f};
     struct update u = {.rule = rule("sgd"),
                        .n = MANY,
                        .w = r->w,
                        .g = r->g,
                        .slot = {r->buf, NULL},
-                       .hyper = {.lr = 0.1f, .momentum = 0.9f}};
+                       .hyper = &hyper};
     for (int i = 0; i < 2; i++)
         assert_int_equal(dev.class->update(&dev, &u, &e), 0);
     assert_int_equal(dev.class->sum_squares(&dev, r->w, MANY, &r->squares, &e), 0);

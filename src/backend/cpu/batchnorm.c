@@ -352,14 +352,14 @@ static int backward(struct device *dev, struct call *c, struct err *e)
 
 /* --- running statistics ----------------------------------------------------------------------- */
 
-static int commit(struct device *dev, struct call *c, struct err *e)
+static int commit(struct device *dev, struct call *c, const uint32_t *held, struct err *e)
 {
     (void)dev;
     (void)e;
     const struct norm *n = c->impl;
     float *mean = c->in[3]->data, *var = c->in[4]->data;
     double m = c->attr.momentum, count = (double)(n->images * n->pixels);
-    if (!c->attr.training)
+    if (!c->attr.training || (held && *held))
         return 0;
     for (int64_t ch = 0; ch < c->in[0]->dim[1]; ch++) {
         mean[ch] = (float)((1 - m) * mean[ch] + m * n->mean[ch]);

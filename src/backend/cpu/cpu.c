@@ -133,10 +133,11 @@ static int sync_device(struct device *dev, struct err *e)
     return 0; /* everything has been computed when a call returns */
 }
 
-static bool can_fuse(const struct device *dev, enum fusion f)
+static bool can_fuse(const struct device *dev, enum fusion f, const struct tensor *y)
 {
     (void)dev;
     (void)f;
+    (void)y;
     return true;
 }
 
@@ -169,7 +170,13 @@ const struct backend_class cpu_backend = {
     .accumulate = cpu_accumulate,
     .update = cpu_update,
     .sum_squares = cpu_sum_squares,
+    .judge = cpu_judge,
     .sync = sync_device,
+    .write = cpu_write,
+    .copy = cpu_write,
+    .post = cpu_post,
+    .fetch = cpu_fetch,
+    .depth = 1,
     .can_fuse = can_fuse,
     .has_dtype = has_dtype,
     .kernels = cpu_kernels,

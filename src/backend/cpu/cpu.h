@@ -34,7 +34,7 @@ enum { LAYOUT_BLOCK8 = 1, LAYOUT_BLOCK16 = 2 };
 
 struct simd;
 
-enum { CPU_PARTIALS = 4096 };
+enum { CPU_PARTIALS = 4096, CPU_POST = 4096 };
 
 struct cpu { /* device->impl */
     dnnl_engine_t engine;
@@ -49,6 +49,7 @@ struct cpu { /* device->impl */
     size_t scratch_bytes;
     enum dtype scratch_dtype;
     double partial[CPU_PARTIALS]; /* of cpu_chunk_sum */
+    char posted[CPU_POST];        /* of cpu_post */
 };
 
 static inline struct cpu *cpu_of(const struct device *dev)
@@ -78,6 +79,13 @@ void cpu_scratch_drop(struct device *);
 /* Optimizer rule over flat memory, and the sum of squares (update.c). */
 int cpu_update(struct device *, const struct update *, struct err *);
 int cpu_sum_squares(struct device *, const float *x, int64_t n, double *out, struct err *);
+
+/* Small traffic and the verdict on a step (traffic.c); see backend.h. */
+int cpu_write(struct device *, void *dst, const void *src, size_t bytes, struct err *);
+int cpu_post(struct device *, int slot, const void *src, size_t bytes, struct err *);
+int cpu_fetch(struct device *, int slot, void *dst, size_t bytes, bool wait, struct err *);
+int cpu_judge(struct device *, int n, const float *stats, int n_squares, const double *squares,
+              uint32_t *held, struct err *);
 
 /* The kernels, one per file; listed in kernels.c. */
 extern const struct kernel cpu_conv, cpu_batchnorm, cpu_relu, cpu_add, cpu_pool, cpu_globalpool,

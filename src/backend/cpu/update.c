@@ -17,6 +17,8 @@ int cpu_update(struct device *dev, const struct update *u, struct err *e)
 {
     struct update copy = *u;
     (void)e;
+    if (u->held && *u->held)
+        return 0;
     cpu_chunks(dev, u->n, ELEMENTS, apply, &copy);
     return 0;
 }
