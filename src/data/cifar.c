@@ -68,7 +68,9 @@ struct record_file {
 struct cifar {
     const struct layout *layout;
     char folder[PATH_BYTES];
-    struct record_file file[FILES_MAX];
+    struct record_file file[FILES_MAX]; /* only while opening */
+    uint8_t *images;
+    int32_t *labels;
 };
 
 static int record_bytes(const struct layout *l)
@@ -199,6 +201,8 @@ static void cifar_close(struct dataset *d)
     struct cifar *c = d->impl;
     for (int i = 0; i < FILES_MAX; i++)
         free(c->file[i].bytes);
+    free(c->images);
+    free(c->labels);
     free(c);
     d->impl = NULL;
 }
@@ -223,6 +227,30 @@ static void describe(struct dataset *d, const struct cifar *c)
              d->n[PART_TRAIN], d->n[PART_TEST], hash);
 }
 
+/* Records taken apart into images and labels, file by file, so that little is in memory twice. */
+static int take_apart(struct dataset *d, struct cifar *c, struct err *e)
+{
+    const struct layout *l = c->layout;
+    int64_t n = d->n[PART_TRAIN] + d->n[PART_TEST], row = 0;
+    c->images = malloc((size_t)n * PIXEL_BYTES);
+    c->labels = malloc((size_t)n * sizeof *c->labels);
+    if (!c->images || !c->labels)
+        return err_set(e, EXIT_OS, "out of memory for %" PRId64 " images of %s", n, l->title);
+    for (int i = 0; l->file[i]; i++) {
+        struct record_file *f = &c->file[i];
+        for (int64_t k = 0; k < f->n; k++, row++) {
+            const uint8_t *record = f->bytes + k * record_bytes(l);
+            c->labels[row] = record[l->n_labels - 1];
+            memcpy(c->images + row * PIXEL_BYTES, record + l->n_labels, PIXEL_BYTES);
+        }
+        free(f->bytes);
+        f->bytes = NULL;
+    }
+    d->labels = c->labels;
+    d->images = c->images;
+    return 0;
+}
+
 static int open_layout(struct dataset *d, const struct layout *l, const struct data_conf *conf,
                        struct err *e)
 {
@@ -237,7 +265,8 @@ static int open_layout(struct dataset *d, const struct layout *l, const struct d
         if (load(c, i, e))
             goto fail;
     describe(d, c);
-    return 0;
+    if (take_apart(d, c, e) == 0)
+        return 0;
 fail:
     cifar_close(d);
     return -1;
@@ -253,28 +282,10 @@ static int cifar100_open(struct dataset *d, const struct data_conf *conf, struct
     return open_layout(d, &cifar100_layout, conf, e);
 }
 
-static int cifar_read(const struct dataset *d, enum data_part part, int64_t index, uint8_t *image,
-                      int32_t *label, struct err *e)
-{
-    const struct cifar *c = d->impl;
-    int last = n_files(c->layout) - 1;
-    int i = part == PART_TEST ? last : 0;
-    if (index < 0 || index >= d->n[part])
-        return err_set(e, EXIT_SOFTWARE, "image %" PRId64 " of %" PRId64 " was asked for", index,
-                       d->n[part]);
-    for (; index >= c->file[i].n; i++)
-        index -= c->file[i].n;
-    const uint8_t *record = c->file[i].bytes + index * record_bytes(c->layout);
-    *label = record[c->layout->n_labels - 1];
-    memcpy(image, record + c->layout->n_labels, PIXEL_BYTES);
-    return 0;
-}
-
 const struct dataset_class cifar10_dataset = {
     .name = "cifar10",
     .help = "CIFAR-10: 32x32 colour photographs of 10 classes, binary files",
     .open = cifar10_open,
-    .read = cifar_read,
     .close = cifar_close,
 };
 
@@ -282,6 +293,5 @@ const struct dataset_class cifar100_dataset = {
     .name = "cifar100",
     .help = "CIFAR-100: 32x32 colour photographs of 100 classes, binary files",
     .open = cifar100_open,
-    .read = cifar_read,
     .close = cifar_close,
 };

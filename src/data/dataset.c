@@ -4,6 +4,7 @@
  */
 #include "data/dataset.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/conf.h"
@@ -72,6 +73,10 @@ int dataset_open(struct dataset *d, const struct data_conf *conf, struct err *e)
         d->class = NULL;
         return -1;
     }
+    if (!d->from_height) {
+        d->from_height = d->height;
+        d->from_width = d->width;
+    }
     if (normalisation(d, conf, e)) {
         dataset_close(d);
         return -1;
@@ -84,6 +89,26 @@ void dataset_close(struct dataset *d)
     if (d->class)
         d->class->close(d);
     memset(d, 0, sizeof *d);
+}
+
+size_t dataset_image_bytes(const struct dataset *d)
+{
+    return (size_t)d->channels * (size_t)d->from_height * (size_t)d->from_width;
+}
+
+int dataset_read(const struct dataset *d, enum data_part part, int64_t index, uint8_t *image,
+                 int32_t *label, struct err *e)
+{
+    if (index < 0 || index >= d->n[part])
+        return err_set(e, EXIT_SOFTWARE, "image %" PRId64 " of %" PRId64 " was asked for", index,
+                       d->n[part]);
+    int64_t row = dataset_row(d, part, index);
+    size_t bytes = dataset_image_bytes(d);
+    *label = d->labels[row];
+    if (!d->images)
+        return d->class->read(d, part, index, image, e);
+    memcpy(image, d->images + (size_t)row * bytes, bytes);
+    return 0;
 }
 
 uint64_t data_hash(uint64_t hash, const uint8_t *bytes, size_t n)

@@ -172,13 +172,15 @@ static int start_workers(struct loader *l, int n, struct err *e)
     return failed;
 }
 
-static int chosen_threads(int asked)
+/* Decoding is worth more threads than what is in memory. */
+static int chosen_threads(int asked, bool resident)
 {
     cpu_set_t cpus;
+    int most = resident ? 4 : 16;
     if (asked > 0)
         return asked < THREADS_MAX ? asked : THREADS_MAX;
     int n = sched_getaffinity(0, sizeof cpus, &cpus) ? 1 : CPU_COUNT(&cpus) / 2;
-    return n < 1 ? 1 : n > 4 ? 4 : n;
+    return n < 1 ? 1 : n > most ? most : n;
 }
 
 /* --- making and ending ----------------------------------------------------------------------- */
@@ -186,16 +188,32 @@ static int chosen_threads(int asked)
 static int slot_init(struct slot *s, const struct filler *f, struct err *e)
 {
     struct batch *b = &s->batch;
+    size_t rows = (size_t)f->views * (size_t)f->batch;
     b->views = f->views;
-    b->images = calloc((size_t)f->views * f->batch * f->values, sizeof *b->images);
+    if (f->parameters)
+        b->params = calloc(rows, sizeof *b->params);
+    else
+        b->images = calloc(rows * f->values, sizeof *b->images);
+    if (f->parameters && !f->data->images)
+        b->sources = calloc((size_t)f->batch, f->image_bytes);
     b->labels = calloc((size_t)f->batch, sizeof *b->labels);
     b->samples = calloc((size_t)f->batch, sizeof *b->samples);
-    if (b->images && b->labels && b->samples)
+    if ((b->images || b->params) && (b->sources || !f->parameters || f->data->images) &&
+        b->labels && b->samples)
         return 0;
     return err_set(e, EXIT_OS,
                    "out of memory for a batch of %d samples with %d views; lower the batch size or "
                    "loader.prefetch",
                    f->batch, f->views);
+}
+
+static void slot_done(struct slot *s)
+{
+    free(s->batch.images);
+    free(s->batch.params);
+    free(s->batch.sources);
+    free(s->batch.labels);
+    free(s->batch.samples);
 }
 
 static int make_slots(struct loader *l, int prefetch, struct err *e)
@@ -249,7 +267,8 @@ int loader_open(struct loader **out, const struct loader_options *o, struct err 
     l->listed = o->split->index;
     l->batches = (l->n + (o->keep_partial ? o->batch - 1 : 0)) / o->batch;
     l->order_epoch = -1;
-    if (make_slots(l, o->prefetch, e) || start_workers(l, chosen_threads(o->threads), e))
+    if (make_slots(l, o->prefetch, e) ||
+        start_workers(l, chosen_threads(o->threads, o->data->images != NULL), e))
         goto fail;
     *out = l;
     return 0;
@@ -273,11 +292,8 @@ void loader_close(struct loader *l)
     if (!l)
         return;
     stop_workers(l);
-    for (int i = 0; l->slots && i < l->n_slots; i++) {
-        free(l->slots[i].batch.images);
-        free(l->slots[i].batch.labels);
-        free(l->slots[i].batch.samples);
-    }
+    for (int i = 0; l->slots && i < l->n_slots; i++)
+        slot_done(&l->slots[i]);
     free(l->slots);
     free(l->order);
     free(l->threads);
@@ -292,6 +308,11 @@ void loader_close(struct loader *l)
 int64_t loader_batches(const struct loader *l)
 {
     return l->batches;
+}
+
+const struct augment_shape *loader_shape(const struct loader *l)
+{
+    return &l->filler.shape;
 }
 
 int loader_seek(struct loader *l, int64_t epoch, int64_t index, struct err *e)

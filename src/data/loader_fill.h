@@ -16,12 +16,14 @@ struct filler {
     struct augment_shape shape;
     uint64_t seed;
     int batch, views;
-    size_t values; /* C*H*W */
+    size_t values;      /* of a view */
+    size_t image_bytes; /* of an image */
+    bool parameters;
 };
 
 /* One per worker. */
 struct fill_scratch {
-    uint8_t *image; /* [C,H,W] */
+    uint8_t *image; /* [C, from_height, from_width] */
     float *work;    /* augment_scratch() */
 };
 
@@ -30,7 +32,7 @@ int filler_init(struct filler *, const struct loader_options *, struct err *);
 int fill_scratch_init(struct fill_scratch *, const struct filler *, struct err *);
 void fill_scratch_done(struct fill_scratch *);
 
-/* Images and labels of batch->samples[0 .. n-1]; the rest becomes zero. */
+/* Images (or parameters) and labels of batch->samples[0 .. n-1]; the rest becomes zero. */
 int fill_batch(const struct filler *, struct fill_scratch *, struct batch *, struct err *);
 
 #endif

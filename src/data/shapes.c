@@ -16,17 +16,45 @@
 /* Changing the drawing changes the data set: then this number changes too. */
 #define SHAPES_SEED UINT64_C(1)
 
+struct shapes {
+    uint8_t *images; /* [train + test, 3, SIDE, SIDE] */
+    int32_t *labels;
+};
+
 static int32_t label_of(int64_t index)
 {
     return (int32_t)(index % SHAPES_CLASSES);
 }
 
-static void generate(const struct dataset *d, enum data_part part, uint8_t *images)
+static void generate(const struct dataset *d, enum data_part part, struct shapes *s)
 {
     for (int64_t i = 0; i < d->n[part]; i++) {
         struct rng r = rng_at(SHAPES_SEED, RNG_SHAPES, part, 0, (uint32_t)i, 0);
-        shapes_draw(&r, label_of(i), images + i * SHAPES_BYTES);
+        int64_t row = dataset_row(d, part, i);
+        s->labels[row] = label_of(i);
+        shapes_draw(&r, label_of(i), s->images + row * SHAPES_BYTES);
     }
+}
+
+static void shapes_free(struct shapes *s)
+{
+    free(s->images);
+    free(s->labels);
+    free(s);
+}
+
+static struct shapes *make_room(int64_t n, struct err *e)
+{
+    struct shapes *s = calloc(1, sizeof *s);
+    if (s) {
+        s->images = calloc((size_t)n, SHAPES_BYTES);
+        s->labels = calloc((size_t)n, sizeof *s->labels);
+        if (s->images && s->labels)
+            return s;
+        shapes_free(s);
+    }
+    err_set(e, EXIT_OS, "out of memory for %" PRId64 " generated images", n);
+    return NULL;
 }
 
 static int shapes_open(struct dataset *d, const struct data_conf *conf, struct err *e)
@@ -37,9 +65,9 @@ static int shapes_open(struct dataset *d, const struct data_conf *conf, struct e
                        "data.train_images and data.test_images must be at least %d, one for each "
                        "class; they are %" PRId64 " and %" PRId64,
                        SHAPES_CLASSES, conf->train_images, conf->test_images);
-    uint8_t *images = calloc((size_t)n, SHAPES_BYTES);
-    if (!images)
-        return err_set(e, EXIT_OS, "out of memory for %" PRId64 " generated images", n);
+    struct shapes *s = make_room(n, e);
+    if (!s)
+        return -1;
     *d = (struct dataset){.class = d->class,
                           .channels = 3,
                           .height = SHAPES_SIDE,
@@ -49,31 +77,20 @@ static int shapes_open(struct dataset *d, const struct data_conf *conf, struct e
                           .class_names = shapes_names,
                           .mean = {.5, .5, .5},
                           .std = {.27, .27, .27},
-                          .impl = images};
-    generate(d, PART_TRAIN, images);
-    generate(d, PART_TEST, images + d->n[PART_TRAIN] * SHAPES_BYTES);
+                          .labels = s->labels,
+                          .images = s->images,
+                          .impl = s};
+    generate(d, PART_TRAIN, s);
+    generate(d, PART_TEST, s);
     snprintf(d->fingerprint, sizeof d->fingerprint,
              "shapes train=%" PRId64 " test=%" PRId64 " hash=%016" PRIx64, d->n[PART_TRAIN],
-             d->n[PART_TEST], data_hash(DATA_HASH_INIT, images, (size_t)n * SHAPES_BYTES));
-    return 0;
-}
-
-static int shapes_read(const struct dataset *d, enum data_part part, int64_t index, uint8_t *image,
-                       int32_t *label, struct err *e)
-{
-    const uint8_t *images = d->impl;
-    if (index < 0 || index >= d->n[part])
-        return err_set(e, EXIT_SOFTWARE, "image %" PRId64 " of %" PRId64 " was asked for", index,
-                       d->n[part]);
-    *label = label_of(index);
-    int64_t row = part == PART_TEST ? d->n[PART_TRAIN] + index : index;
-    memcpy(image, images + row * SHAPES_BYTES, SHAPES_BYTES);
+             d->n[PART_TEST], data_hash(DATA_HASH_INIT, s->images, (size_t)n * SHAPES_BYTES));
     return 0;
 }
 
 static void shapes_close(struct dataset *d)
 {
-    free(d->impl);
+    shapes_free(d->impl);
     d->impl = NULL;
 }
 
@@ -81,6 +98,5 @@ const struct dataset_class shapes_dataset = {
     .name = "shapes",
     .help = "generated: ten shapes in 32x32 colour images, no files needed",
     .open = shapes_open,
-    .read = shapes_read,
     .close = shapes_close,
 };

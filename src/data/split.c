@@ -14,7 +14,7 @@
 #include "base/rng.h"
 
 struct labels {
-    int32_t *of; /* [n] */
+    const int32_t *of; /* [n], of the data set */
     int64_t n;
     int64_t *count;   /* [K] */
     int64_t *n_valid; /* [K] */
@@ -23,33 +23,22 @@ struct labels {
 
 static void labels_free(struct labels *l)
 {
-    free(l->of);
     free(l->count);
     free(l->n_valid);
 }
 
-static int labels_read(struct labels *l, const struct dataset *d, struct err *e)
+static int labels_count(struct labels *l, const struct dataset *d, struct err *e)
 {
-    uint8_t *image = malloc((size_t)d->channels * d->height * d->width);
-    int failed = -1;
     l->n = d->n[PART_TRAIN];
     l->n_classes = d->n_classes;
-    l->of = calloc((size_t)l->n + 1, sizeof *l->of);
+    l->of = d->labels;
     l->count = calloc((size_t)l->n_classes, sizeof *l->count);
     l->n_valid = calloc((size_t)l->n_classes, sizeof *l->n_valid);
-    if (!image || !l->of || !l->count || !l->n_valid) {
-        err_set(e, EXIT_OS, "out of memory for %" PRId64 " labels", l->n);
-        goto out;
-    }
-    for (int64_t i = 0; i < l->n; i++) {
-        if (d->class->read(d, PART_TRAIN, i, image, &l->of[i], e))
-            goto out;
+    if (!l->count || !l->n_valid)
+        return err_set(e, EXIT_OS, "out of memory for %d classes", l->n_classes);
+    for (int64_t i = 0; i < l->n; i++)
         l->count[l->of[i]]++;
-    }
-    failed = 0;
-out:
-    free(image);
-    return failed;
+    return 0;
 }
 
 /* The class with the largest remainder that can still give an image; the first of equals. */
@@ -130,7 +119,7 @@ int split_make(const struct dataset *d, double fraction, uint64_t seed, struct s
     int64_t total = llround(fraction * (double)d->n[PART_TRAIN]);
     train->index = valid->index = NULL;
     if (allocate(train, PART_TRAIN, d->n[PART_TRAIN], e) || allocate(valid, PART_TRAIN, total, e) ||
-        labels_read(&l, d, e))
+        labels_count(&l, d, e))
         goto fail;
     share_out(&l, fraction, total);
     if (divide(&l, seed, train, valid, e))

@@ -109,15 +109,15 @@ static void check_part(const struct dataset *d, const struct kind *k, enum data_
     int to = part == PART_TEST ? k->n_files : k->n_files - 1;
     for (int f = from; f < to; f++)
         for (int r = 0; r < k->records[f]; r++, index++) {
-            assert_int_equal(d->class->read(d, part, index, image, &got, NULL), 0);
+            assert_int_equal(dataset_read(d, part, index, image, &got, NULL), 0);
             assert_int_equal(got, label(k, f, r));
             for (int i = 0; i < PIXELS; i++)
                 assert_int_equal(image[i], pixel(f, r, i));
         }
     assert_int_equal(index, d->n[part]);
     struct err e = {0};
-    assert_int_equal(d->class->read(d, part, index, image, &got, &e), -1);
-    assert_int_equal(d->class->read(d, part, -1, image, &got, &e), -1);
+    assert_int_equal(dataset_read(d, part, index, image, &got, &e), -1);
+    assert_int_equal(dataset_read(d, part, -1, image, &got, &e), -1);
 }
 
 static void whole_files_are_read(void **state)

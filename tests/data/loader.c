@@ -13,18 +13,15 @@
 
 enum { SIDE = 8, VALUES = 3 * SIDE * SIDE, IMAGES = 103 };
 
-/* --- a small data set that can be told to fail -------------------------------------------------
- */
-
+/* A small data set that can be told to fail. */
 static int pattern_read(const struct dataset *d, enum data_part part, int64_t index, uint8_t *image,
-                        int32_t *label, struct err *e)
+                        struct err *e)
 {
     const int64_t *bad = d->impl;
     if (bad && index == *bad)
         return err_set(e, EXIT_DATA, "image %d of part %d is damaged", (int)index, (int)part);
     for (int i = 0; i < VALUES; i++)
         image[i] = (uint8_t)(index * 31 + i * 7 + part);
-    *label = (int32_t)(index % 10);
     return 0;
 }
 
@@ -43,6 +40,7 @@ struct fixture {
     struct dataset data;
     struct split split;
     struct loader_options options;
+    int32_t labels[IMAGES + 20];
 };
 
 static struct fixture *fixture(void **state)
@@ -53,10 +51,15 @@ static struct fixture *fixture(void **state)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
+    for (int i = 0; i < IMAGES + 20; i++)
+        f->labels[i] = i % 10;
     f->data = (struct dataset){.class = &pattern_dataset,
                                .channels = 3,
                                .height = SIDE,
                                .width = SIDE,
+                               .from_height = SIDE,
+                               .from_width = SIDE,
+                               .labels = f->labels,
                                .n_classes = 10,
                                .n = {IMAGES, 20},
                                .mean = {.5, .5, .5},
@@ -175,10 +178,10 @@ static void seeking_gives_what_running_on_gives(void **state)
 }
 
 static int slow_read(const struct dataset *d, enum data_part part, int64_t index, uint8_t *image,
-                     int32_t *label, struct err *e)
+                     struct err *e)
 {
     usleep(1000);
-    return pattern_read(d, part, index, image, label, e);
+    return pattern_read(d, part, index, image, e);
 }
 
 /* Each seek finds all workers at work on batches that nobody wants; a lost slot is missed. */
@@ -311,13 +314,12 @@ static void rows_are_view_major(void **state)
 {
     struct loader_options o = fixture(state)->options;
     uint8_t image[VALUES];
-    int32_t label;
     o.augment = NULL;
     o.views = 3;
     struct loader *l = open_loader(&o);
     struct batch *b = next(l);
     for (int row = 0; row < 3 * 8; row++) {
-        pattern_read(&fixture(state)->data, PART_TRAIN, b->samples[row % 8], image, &label, NULL);
+        pattern_read(&fixture(state)->data, PART_TRAIN, b->samples[row % 8], image, NULL);
         for (int i = 0; i < VALUES; i++)
             assert_float_equal(b->images[row * VALUES + i], (image[i] / 255. - .5) / .25, 1e-5);
     }

@@ -3,7 +3,7 @@ noinst_HEADERS += tests/data/image_golden.h
 EXTRA_DIST += tests/data/golden_image.py
 
 check_PROGRAMS += tests/data/augment tests/data/cifar tests/data/image tests/data/loader \
-	tests/data/real tests/data/split
+	tests/data/parameters tests/data/real tests/data/split
 tests_data_augment_SOURCES = tests/data/augment.c
 tests_data_augment_LDADD = $(test_libs)
 tests_data_cifar_SOURCES = tests/data/cifar.c
@@ -12,10 +12,12 @@ tests_data_image_SOURCES = tests/data/image.c
 tests_data_image_LDADD = $(test_libs)
 tests_data_loader_SOURCES = tests/data/loader.c
 tests_data_loader_LDADD = $(test_libs)
+tests_data_parameters_SOURCES = tests/data/parameters.c
+tests_data_parameters_LDADD = $(test_libs)
 tests_data_real_SOURCES = tests/data/real.c
 tests_data_real_LDADD = $(test_libs)
 tests_data_split_SOURCES = tests/data/split.c
 tests_data_split_LDADD = $(test_libs)
-TESTS += tests/data/augment tests/data/cifar tests/data/image tests/data/loader tests/data/real \
-	tests/data/split
-tsan_tests += tests/data/loader
+TESTS += tests/data/augment tests/data/cifar tests/data/image tests/data/loader \
+	tests/data/parameters tests/data/real tests/data/split
+tsan_tests += tests/data/loader tests/data/parameters

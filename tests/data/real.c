@@ -54,7 +54,7 @@ static void the_sample_has_its_images_and_statistics(void **state)
     assert_int_equal(d.n[PART_TRAIN], 5085);
     assert_int_equal(d.n[PART_TEST], 1017);
     for (int64_t i = 0; i < d.n[PART_TRAIN]; i++) {
-        assert_int_equal(d.class->read(&d, PART_TRAIN, i, image, &label, NULL), 0);
+        assert_int_equal(dataset_read(&d, PART_TRAIN, i, image, &label, NULL), 0);
         for (int p = 0; p < 3072; p++) {
             sum[p / 1024] += image[p] / 255.;
             square[p / 1024] += image[p] / 255. * image[p] / 255.;
@@ -82,7 +82,7 @@ static void its_first_labels_are_known(void **state)
     open_sample(&d);
     for (int64_t i = 0; i < 5; i++) {
         int32_t label;
-        assert_int_equal(d.class->read(&d, PART_TRAIN, i, image, &label, NULL), 0);
+        assert_int_equal(dataset_read(&d, PART_TRAIN, i, image, &label, NULL), 0);
         assert_int_equal(label, want[i]);
     }
     dataset_close(&d);

@@ -11,18 +11,9 @@
 
 /* --- a data set of labels alone --------------------------------------------------------------- */
 
-static int label_read(const struct dataset *d, enum data_part part, int64_t index, uint8_t *image,
-                      int32_t *label, struct err *e)
-{
-    (void)part, (void)e;
-    image[0] = 0;
-    *label = ((const int32_t *)d->impl)[index];
-    return 0;
-}
+static const struct dataset_class label_dataset = {.name = "labels"};
 
-static const struct dataset_class label_dataset = {.name = "labels", .read = label_read};
-
-/* count[k] images of class k, mixed. The caller frees impl. */
+/* count[k] images of class k, mixed. The caller frees impl, the labels. */
 static struct dataset of_counts(const int *count, int n_classes)
 {
     struct dataset d = {.class = &label_dataset, .channels = 1, .height = 1, .width = 1};
@@ -37,7 +28,7 @@ static struct dataset of_counts(const int *count, int n_classes)
         }
     d.n_classes = n_classes;
     d.n[PART_TRAIN] = total;
-    d.impl = labels;
+    d.labels = d.impl = labels;
     return d;
 }
 
@@ -46,7 +37,7 @@ static void check_split(const struct dataset *d, double fraction, const int *cou
     struct split train, valid;
     struct err e = {0};
     int n_valid[16] = {0};
-    const int32_t *labels = d->impl;
+    const int32_t *labels = d->labels;
     if (split_make(d, fraction, 5, &train, &valid, &e))
         fail_msg("%s", e.msg);
     assert_int_equal(valid.n, llround(fraction * (double)d->n[PART_TRAIN]));
@@ -162,19 +153,19 @@ static void shapes_do_not_depend_on_how_many_there_are(void **state)
     assert_int_equal(open_shapes(&few, 20, 10, &e), 0);
     assert_int_equal(open_shapes(&many, 200, 50, &e), 0);
     for (int64_t i = 0; i < 20; i++) {
-        assert_int_equal(few.class->read(&few, PART_TRAIN, i, a, &label_a, &e), 0);
-        assert_int_equal(many.class->read(&many, PART_TRAIN, i, b, &label_b, &e), 0);
+        assert_int_equal(dataset_read(&few, PART_TRAIN, i, a, &label_a, &e), 0);
+        assert_int_equal(dataset_read(&many, PART_TRAIN, i, b, &label_b, &e), 0);
         assert_memory_equal(a, b, sizeof a);
         assert_int_equal(label_a, label_b);
     }
     for (int64_t i = 0; i < 10; i++) {
-        assert_int_equal(few.class->read(&few, PART_TEST, i, a, &label_a, &e), 0);
-        assert_int_equal(many.class->read(&many, PART_TEST, i, test, &label_b, &e), 0);
-        assert_int_equal(many.class->read(&many, PART_TRAIN, i, b, &label_b, &e), 0);
+        assert_int_equal(dataset_read(&few, PART_TEST, i, a, &label_a, &e), 0);
+        assert_int_equal(dataset_read(&many, PART_TEST, i, test, &label_b, &e), 0);
+        assert_int_equal(dataset_read(&many, PART_TRAIN, i, b, &label_b, &e), 0);
         assert_memory_equal(a, test, sizeof a);
         assert_memory_not_equal(test, b, sizeof b); /* no test image among the training images */
     }
-    assert_int_equal(few.class->read(&few, PART_TRAIN, 20, a, &label_a, &e), -1);
+    assert_int_equal(dataset_read(&few, PART_TRAIN, 20, a, &label_a, &e), -1);
     dataset_close(&few);
     dataset_close(&many);
 }
@@ -192,7 +183,7 @@ static void classes_of_shapes_are_balanced_and_alike_in_colour(void **state)
         uint8_t image[3072];
         int32_t label;
         double sum = 0;
-        assert_int_equal(d.class->read(&d, PART_TRAIN, i, image, &label, &e), 0);
+        assert_int_equal(dataset_read(&d, PART_TRAIN, i, image, &label, &e), 0);
         for (int p = 0; p < 3072; p++)
             sum += image[p];
         count[label]++;
