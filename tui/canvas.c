@@ -125,6 +125,43 @@ int canvas_text(struct canvas *c, int row, int col, int width, style_t style, co
     return used + draw_text(c, row, col + used, mark, style, c->glyphs->ellipsis);
 }
 
+int canvas_text_middle(struct canvas *c, int row, int col, int width, style_t style,
+                       const char *text)
+{
+    int mark = canvas_width(c, c->glyphs->ellipsis), half = (width - mark) / 2;
+    const char *tail = text + strlen(text);
+    if (canvas_width(c, text) <= width || half < 2)
+        return canvas_text(c, row, col, width, style, text);
+    while (canvas_width(c, tail - 1) <= width - mark - half)
+        tail--;
+    while (((unsigned char)*tail & 0xc0) == 0x80)
+        tail++;
+    int used = draw_text(c, row, col, half, style, text);
+    used += draw_text(c, row, col + used, mark, style, c->glyphs->ellipsis);
+    return used + draw_text(c, row, col + used, width - used, style, tail);
+}
+
+size_t canvas_fit(const struct canvas *c, const char *text, int width)
+{
+    uint32_t out[8], ch;
+    const char *p = text, *end = text, *blank = NULL;
+    int used = 0;
+    while ((ch = text_next(&p)) && (used += spell(c, ch, out)) <= width) {
+        end = p;
+        if (ch == ' ' && used > width / 2)
+            blank = p;
+    }
+    if (ch && end == text) /* not even one fits */
+        end = p;
+    return (size_t)((ch && blank ? blank : end) - text);
+}
+
+bool canvas_is_blank(const struct canvas *c, int row, int col)
+{
+    return row >= 0 && row < c->rows && col >= 0 && col < c->cols &&
+           c->cell[row * c->cols + col].ch == ' ';
+}
+
 int canvas_textf(struct canvas *c, struct rect r, style_t style, const char *fmt, ...)
 {
     char text[512];

@@ -44,6 +44,14 @@ void canvas_fill(struct canvas *, struct rect, uint32_t ch, style_t style);
 int canvas_text(struct canvas *, int row, int col, int width, style_t style, const char *text);
 int canvas_textf(struct canvas *, struct rect, style_t style, const char *fmt, ...)
     __attribute__((format(printf, 4, 5))); /* first row of the rectangle */
+/* As canvas_text, but what does not fit loses its middle: the end tells names apart. */
+int canvas_text_middle(struct canvas *, int row, int col, int width, style_t style,
+                       const char *text);
+/* How many bytes of the text a row of `width` columns takes when the rest is to follow on another:
+ * up to a blank, if there is one in the second half; at least one character. */
+size_t canvas_fit(const struct canvas *, const char *text, int width);
+/* Whether nothing is drawn there; false outside. */
+bool canvas_is_blank(const struct canvas *, int row, int col);
 /* Columns canvas_text would use if there were no limit. */
 int canvas_width(const struct canvas *, const char *text);
 

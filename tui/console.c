@@ -5,11 +5,10 @@
 #include "tui/text.h"
 
 #include "base/log.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SECOND = 1000000, TOAST_SECONDS = 6 };
+enum { SECOND = 1000000 };
 
 int console_init(struct console *c, const struct console_options *options, struct err *e)
 {
@@ -36,66 +35,13 @@ void console_done(struct console *c)
     }
 }
 
-static void set_toast(struct console *c, bool bad, int64_t until, const char *fmt, va_list ap)
-{
-    vsnprintf(c->toast, sizeof c->toast, fmt, ap);
-    c->toast_bad = bad;
-    c->toast_until = until;
-    c->dirty = true;
-}
-
-void console_toast(struct console *c, bool bad, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    set_toast(c, bad, bad ? 0 : c->model.now_usec + TOAST_SECONDS * SECOND, fmt, ap);
-    va_end(ap);
-}
-
-static void toast_ack(struct console *c, const struct event *e)
-{
-    const char *name = command_name((enum command_kind)e->u.ack.command);
-    if (!e->u.ack.accepted)
-        console_toast(c, false, " %s refused: %s", name, e->u.ack.reason);
-}
-
-static void toast_checkpoint(struct console *c, const struct event *e)
-{
-    console_toast(c, false, " checkpoint %lld saved; v evaluates it", (long long)e->u.ckpt.step);
-}
-
-static void toast_save_failed(struct console *c, const struct event *e)
-{
-    console_toast(c, true, " SAVE FAILED, training goes on: %s", e->u.text);
-}
-
-static void toast_linear(struct console *c, const struct event *e)
-{
-    console_toast(c, false, " linear evaluation of %lld: top-1 %.2f %%, top-5 %.2f %%",
-                  (long long)e->u.linres.step, e->u.linres.top1, e->u.linres.top5);
-}
-
-static void toast_linear_failed(struct console *c, const struct event *e)
-{
-    console_toast(c, true, " linear evaluation ended: %s", e->u.text);
-}
-
-static void (*const toasts[EV_N])(struct console *, const struct event *) = {
-    [EV_ACK] = toast_ack,
-    [EV_CHECKPOINT] = toast_checkpoint,
-    [EV_SAVE_FAILED] = toast_save_failed,
-    [EV_LINEAR_DONE] = toast_linear,
-    [EV_LINEAR_FAILED] = toast_linear_failed,
-};
-
 void console_event(struct console *c, const struct event *e)
 {
     model_event(&c->model, e);
     for (int i = 0; i < PANE_N; i++)
         if (pane_classes[i]->event)
             pane_classes[i]->event(c->state[i], e);
-    if (!e->replayed && e->kind < EV_N && toasts[e->kind])
-        toasts[e->kind](c, e);
+    toast_event(c, e);
     c->dirty = true;
     if (e->kind != EV_ITER && e->kind != EV_LOG)
         dialog_refresh(c);
@@ -110,7 +56,7 @@ void console_noise(struct console *c, const char *line)
 void console_post(struct console *c, const struct command *command)
 {
     if (!c->options.post(c->options.ctx, command)) {
-        console_toast(c, false, " %s: the engine takes no more commands",
+        console_toast(c, false, "%s: the engine takes no more commands",
                       command_name((enum command_kind)command->kind));
         return;
     }
@@ -118,6 +64,20 @@ void console_post(struct console *c, const struct command *command)
     if (command->kind == CMD_STOP || command->kind == CMD_ABANDON)
         c->model.stopping = true;
     c->dirty = true;
+}
+
+bool console_refuses(struct console *c, enum command_kind kind)
+{
+    static const char *const what[CMD_N] = {
+        [CMD_PAUSE] = "pause",     [CMD_RESUME] = "resume",
+        [CMD_SAVE] = "save",       [CMD_SWITCH] = "switch the objective",
+        [CMD_LINEAR] = "evaluate", [CMD_CANCEL] = "cancel",
+        [CMD_STOP] = "stop",       [CMD_ABANDON] = "stop",
+    };
+    const char *why = model_refusal(&c->model, kind);
+    if (why)
+        console_toast(c, false, "cannot %s: %s", what[kind], why);
+    return why != NULL;
 }
 
 int64_t console_checkpoint(const struct console *c)
@@ -159,7 +119,7 @@ void console_key(struct console *c, int key)
 {
     bool screen = key == K_CTRL('l') || key == K_CTRL('z'); /* these work everywhere */
     c->dirty = true;
-    c->toast[0] = '\0';
+    c->toast.text[0] = '\0';
     if (c->dialog.class && !screen)
         dialog_key(c, key);
     else if (c->help && !screen && key != K_CTRL('c'))
@@ -170,16 +130,25 @@ void console_key(struct console *c, int key)
 
 void console_tick(struct console *c, int64_t usec)
 {
-    bool waiting = c->model.phase[0] || c->model.state == STATE_PREPARING;
+    const struct model *m = &c->model;
+    bool waiting = m->phase[0] || m->state == STATE_PREPARING || m->state == STATE_EVALUATING;
     if (waiting && usec / SECOND != c->model.now_usec / SECOND)
         c->dirty = true;
     c->model.now_usec = usec;
     if (!c->model.first_usec)
         c->model.first_usec = usec;
-    if (c->toast[0] && c->toast_until && usec >= c->toast_until) {
-        c->toast[0] = '\0';
+    if (c->toast.text[0] && c->toast.until && usec >= c->toast.until) {
+        c->toast.text[0] = '\0';
         c->dirty = true;
     }
+}
+
+/* The row of the screen that the dialog speaks of, -1: none that is shown. */
+static int dialog_row(const struct console *c, const struct layout *l)
+{
+    if (!c->dialog.class->about_checkpoint || !l->shown[PANE_CHECKPOINTS])
+        return -1;
+    return checkpoints_row(c->state[PANE_CHECKPOINTS], &c->model, l->rect[PANE_CHECKPOINTS]);
 }
 
 void console_draw(const struct console *c, struct canvas *canvas)
@@ -187,15 +156,14 @@ void console_draw(const struct console *c, struct canvas *canvas)
     struct layout l = layout_make(canvas->rows, canvas->cols, c->zoomed ? c->focus : -1);
     canvas_clear(canvas);
     for (int i = 0; i < PANE_N; i++) {
-        struct pane_view view = {.model = &c->model,
-                                 .focused = i == c->focus,
-                                 .toast = c->toast[0] ? c->toast : NULL,
-                                 .toast_bad = c->toast_bad};
+        struct pane_view view = {.model = &c->model, .focused = i == c->focus};
         if (l.shown[i])
             pane_draw(pane_classes[i], c->state[i], &view, canvas, l.rect[i]);
     }
     if (c->help)
         help_draw(c, canvas);
+    else
+        toast_draw(&c->toast, &l, canvas);
     if (c->dialog.class)
-        dialog_draw(&c->dialog, canvas);
+        dialog_draw(&c->dialog, canvas, dialog_row(c, &l));
 }

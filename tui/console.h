@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "tui/dialog.h"
 #include "tui/pane.h"
+#include "tui/toast.h"
 
 #include "objective/objective.h"
 
@@ -27,10 +28,8 @@ struct console {
     bool zoomed, help;
     int help_from; /* first line of the help screen */
     struct dialog dialog;
-    char toast[200];
-    bool toast_bad;
-    int64_t toast_until; /* 0: until a key is pressed */
-    bool dirty;          /* something drawn has changed */
+    struct toast toast;
+    bool dirty; /* something drawn has changed */
 
     /* what the terminal side is asked to do; it resets them */
     bool repaint, suspend;
@@ -49,6 +48,8 @@ void console_draw(const struct console *, struct canvas *);
 
 /* For keys and dialogs. */
 void console_post(struct console *, const struct command *);
+/* Says so and returns true when the run cannot do it now. */
+bool console_refuses(struct console *, enum command_kind);
 void console_toast(struct console *, bool bad, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int64_t console_checkpoint(const struct console *); /* selected step, -1: none */

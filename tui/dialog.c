@@ -46,6 +46,8 @@ void dialog_open(struct console *c, const struct dialog_class *class)
     c->dialog = (struct dialog){.class = class, .step = console_checkpoint(c)};
     c->help = false;
     dialog_refresh(c);
+    c->dialog.selected = c->dialog.first < c->dialog.n_choices ? c->dialog.first : 0;
+    dialog_refresh(c); /* what it says depends on what is selected */
 }
 
 static void take(struct console *c, int i)
@@ -57,11 +59,16 @@ static void take(struct console *c, int i)
         d.class->choose(c, &d, d.choice[i].value);
 }
 
+static void select(struct console *c, int i)
+{
+    c->dialog.selected = i;
+    dialog_refresh(c);
+}
+
 static void move(struct console *c, int by)
 {
-    struct dialog *d = &c->dialog;
-    d->selected = (d->selected + by + d->n_choices) % d->n_choices;
-    dialog_refresh(c);
+    int n = c->dialog.n_choices;
+    select(c, (c->dialog.selected + by + n) % n);
 }
 
 static int choice_of(const struct dialog *d, int key)
@@ -87,13 +94,19 @@ void dialog_key(struct console *c, int key)
         take(c, 0);
     else if (key == K_ENTER)
         take(c, c->dialog.selected);
+    else if (i >= 0 && key <= '9')
+        select(c, i);
     else if (i >= 0)
         take(c, i);
 }
 
+enum { COLS_LEAST = 72 }; /* so that the frame stays while the selection moves */
+static const char hint[] = " Enter takes it, Esc closes ";
+
 static int widest(const struct dialog *d, const struct canvas *c)
 {
     int width = canvas_width(c, d->title) + 2;
+    width = width > COLS_LEAST ? width : COLS_LEAST;
     for (int i = 0; i < d->n_lines; i++) {
         int w = canvas_width(c, d->line[i]);
         width = w > width ? w : width;
@@ -119,6 +132,7 @@ static void draw_frame(struct canvas *c, struct rect r, const char *title)
     canvas_put(c, last_row, r.col, corner ? corner : 0x2514, STYLE_TEXT);
     canvas_put(c, last_row, last_col, corner ? corner : 0x2518, STYLE_TEXT);
     canvas_textf(c, (struct rect){r.row, r.col + 2, 1, r.cols - 4}, STYLE_FOCUS, " %s ", title);
+    canvas_text(c, last_row, r.col + 2, r.cols - 4, STYLE_DIM, hint);
 }
 
 static void draw_choice(struct canvas *c, struct rect r, const struct dialog *d, int i)
@@ -139,7 +153,18 @@ static void draw_small(struct canvas *c, const struct dialog *d)
                  d->choice[d->selected].text);
 }
 
-void dialog_draw(const struct dialog *d, struct canvas *c)
+/* The first row of a frame of so many rows. */
+static int place(int rows, const struct canvas *c, int keep)
+{
+    int middle = (c->rows - rows) / 2;
+    if (keep < middle || keep >= middle + rows)
+        return middle;
+    if (keep >= rows)
+        return keep - rows;
+    return keep + 1 + rows <= c->rows ? keep + 1 : middle;
+}
+
+void dialog_draw(const struct dialog *d, struct canvas *c, int keep)
 {
     int fixed = d->n_choices + 2;
     if (c->rows < fixed || c->cols < 24) {
@@ -150,11 +175,11 @@ void dialog_draw(const struct dialog *d, struct canvas *c)
     lines = lines < 0 ? 0 : lines;
     int gap = lines > 0, rows = fixed + lines + gap, cols = widest(d, c) + 4;
     cols = cols > c->cols ? c->cols : cols;
-    struct rect r = {(c->rows - rows) / 2, (c->cols - cols) / 2, rows, cols};
+    struct rect r = {place(rows, c, keep), (c->cols - cols) / 2, rows, cols};
     draw_frame(c, r, d->title);
     struct rect in = {r.row + 1, r.col + 2, 1, cols - 4};
     for (int i = 0; i < lines; i++, in.row++)
-        canvas_text(c, in.row, in.col, in.cols, STYLE_TEXT, d->line[i]);
+        canvas_text_middle(c, in.row, in.col, in.cols, STYLE_TEXT, d->line[i]);
     in.row += gap;
     for (int i = 0; i < d->n_choices; i++, in.row++)
         draw_choice(c, in, d, i);

@@ -1,12 +1,14 @@
 /*
- * Dialogs as data: a title, lines that state the effects, and choices of which the first is the
- * safe one and selected. Esc never does more than close.
+ * Dialogs as data: a title, lines that state the effects of the selected choice, and choices of
+ * which the first is the safe one. Arrows and digits select, Enter takes what is selected, a letter
+ * takes its choice at once, Esc never does more than close.
  */
 #ifndef SUPCON_TUI_DIALOG_H
 #define SUPCON_TUI_DIALOG_H
 
 #include "tui/canvas.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { DIALOG_LINES = 12, DIALOG_CHOICES = 8, DIALOG_TEXT = 96 };
@@ -16,7 +18,7 @@ struct dialog;
 
 struct dialog_class {
     const char *name;
-    int key; /* that opens it; pressed again it moves to, and then takes, choice 1 */
+    bool about_checkpoint; /* the selected one, whose row is not covered */
     /* Title, choices and lines for the present state and selection; called again when they may have
      * changed. */
     void (*describe)(struct dialog *, const struct console *);
@@ -27,9 +29,10 @@ struct dialog {
     const struct dialog_class *class; /* NULL: closed */
     char title[DIALOG_TEXT];
     int n_lines, n_choices, selected;
+    int first; /* selected when it opens; describe may set it */
     char line[DIALOG_LINES][DIALOG_TEXT];
     struct {
-        char key;  /* takes it at once, 0: none */
+        char key;  /* a letter takes it at once, a digit selects it, 0: none */
         int value; /* for choose */
         char text[DIALOG_TEXT];
     } choice[DIALOG_CHOICES];
@@ -41,7 +44,8 @@ extern const struct dialog_class dialog_switch, dialog_linear, dialog_quit;
 void dialog_open(struct console *, const struct dialog_class *);
 void dialog_key(struct console *, int key);
 void dialog_refresh(struct console *);
-void dialog_draw(const struct dialog *, struct canvas *);
+/* In the middle, or where the row `keep` stays visible (-1: no such row). */
+void dialog_draw(const struct dialog *, struct canvas *, int keep);
 
 /* For describe. */
 void dialog_line(struct dialog *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

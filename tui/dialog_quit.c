@@ -1,26 +1,71 @@
-/* Leaving: to stay is the first choice, and what costs something says what. Ctrl-C opens this,
- * moves down one choice each time, and takes the third: whoever insists gets out. */
+/* Leaving: to stay is the first choice, and each one says what it costs. Ctrl-C opens this, moves
+ * down one choice each time, and takes the third: whoever insists gets out. */
 #include "tui/console.h"
 #include "tui/keys.h"
 
 #include <stdio.h>
 
-enum { STOP = 1, ABANDON, DETACH, KILL };
+enum { STAY, STOP, ABANDON, DETACH, KILL, TEXT_LINES = 3 };
 
-static void describe_stopping(struct dialog *d)
+static void say_stay(struct dialog *d, const struct model *m)
+{
+    dialog_line(d, m->trained                 ? "The run waits for more."
+                   : m->state == STATE_PAUSED ? "The run stays paused."
+                                              : "Training goes on.");
+}
+
+static void say_stop(struct dialog *d, const struct model *m)
+{
+    if (model_unsaved(m) > 0)
+        dialog_line(d, "A checkpoint is written, and the program ends. Later,");
+    else
+        dialog_line(d, "Everything is saved; the program ends. Later,");
+    dialog_line(d, "  supcon --resume %s", m->dir);
+    dialog_line(d, "continues.");
+}
+
+static void say_abandon(struct dialog *d, const struct model *m)
+{
+    if (model_unsaved(m) == 0)
+        dialog_line(d, "Everything is saved; the program ends.");
+    else if (m->saved_step > 0)
+        dialog_line(d, "What was learned since checkpoint %lld is lost.", (long long)m->saved_step);
+    else
+        dialog_line(d, "No checkpoint has been saved: all of it is lost.");
+}
+
+static void say_detach(struct dialog *d, const struct model *m)
+{
+    dialog_line(d, "The screen closes%s. The shell waits for the run:",
+                m->state == STATE_PAUSED ? ", training is resumed" : ", training goes on");
+    dialog_line(d, "Ctrl-Z and then bg give the shell back. To follow the run:");
+    dialog_line(d, "  tail -f %s/metrics.jsonl", m->dir);
+}
+
+static void say_kill(struct dialog *d, const struct model *m)
+{
+    (void)m;
+    dialog_line(d, "The process ends at once.");
+}
+
+static void (*const say[])(struct dialog *, const struct model *) = {
+    [STAY] = say_stay,     [STOP] = say_stop, [ABANDON] = say_abandon,
+    [DETACH] = say_detach, [KILL] = say_kill,
+};
+
+static void offer_stopping(struct dialog *d)
 {
     snprintf(d->title, sizeof d->title, "The run is ending");
-    dialog_line(d, "It ends after the present iteration and its checkpoint.");
-    dialog_choice(d, 0, 0, "Wait");
+    dialog_choice(d, 0, STAY, "Wait for its checkpoint");
     dialog_choice(d, 0, DETACH, "Close the screen now, let the run end by itself");
     dialog_choice(d, 0, KILL, "Kill it; what is not saved is lost");
 }
 
-static void describe_running(struct dialog *d, const struct model *m)
+static void offer_running(struct dialog *d, const struct model *m)
 {
     long long lost = model_unsaved(m);
     snprintf(d->title, sizeof d->title, "Quit");
-    dialog_choice(d, 0, 0, "Stay");
+    dialog_choice(d, 0, STAY, "Stay");
     if (lost > 0) {
         dialog_choice(d, 's', STOP, "Stop after this iteration and save");
         dialog_choice(d, 0, ABANDON, "Stop now, lose %lld iteration%s", lost, lost == 1 ? "" : "s");
@@ -28,22 +73,29 @@ static void describe_running(struct dialog *d, const struct model *m)
         dialog_choice(d, 's', STOP, "Stop; everything is saved");
         dialog_choice(d, 0, ABANDON, "Stop without saving anything more");
     }
-    dialog_choice(d, 'd', DETACH, "Detach: close the screen, the run goes on%s",
-                  m->state == STATE_PAUSED ? " (paused now, it is resumed)" : "");
+    dialog_choice(d, 'd', DETACH, "Detach: close the screen, the run goes on");
+}
+
+static void offer_leaving(struct dialog *d)
+{
+    snprintf(d->title, sizeof d->title, "Quit");
+    dialog_choice(d, 0, STAY, "Stay");
+    dialog_choice(d, 'q', STOP, "Leave");
 }
 
 static void describe(struct dialog *d, const struct console *c)
 {
-    if (c->model.stopping) {
-        describe_stopping(d);
-    } else if (c->model.trained && !c->model.evaluating && model_unsaved(&c->model) == 0) {
-        snprintf(d->title, sizeof d->title, "Quit");
-        dialog_line(d, "Training has ended and everything is saved.");
-        dialog_choice(d, 0, 0, "Stay");
-        dialog_choice(d, 'q', STOP, "Leave");
-    } else {
-        describe_running(d, &c->model);
-    }
+    const struct model *m = &c->model;
+    if (m->stopping)
+        offer_stopping(d);
+    else if (m->trained && !m->evaluating && model_unsaved(m) == 0)
+        offer_leaving(d);
+    else
+        offer_running(d, m);
+    int at = d->selected < d->n_choices ? d->selected : 0;
+    say[d->choice[at].value](d, m);
+    while (d->n_lines < TEXT_LINES) /* the frame stays where it is */
+        dialog_line(d, "%s", "");
 }
 
 static void choose(struct console *c, const struct dialog *d, int choice)
@@ -58,5 +110,4 @@ static void choose(struct console *c, const struct dialog *d, int choice)
         console_post(c, &(struct command){.kind = kind[choice]});
 }
 
-const struct dialog_class dialog_quit = {
-    .name = "quit", .key = 'q', .describe = describe, .choose = choose};
+const struct dialog_class dialog_quit = {.name = "quit", .describe = describe, .choose = choose};

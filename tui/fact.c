@@ -107,7 +107,7 @@ static bool fact_batch(const struct model *m, char *out, size_t size)
 
 static bool fact_lonely(const struct model *m, char *out, size_t size)
 {
-    snprintf(out, size, "%d", ITER(m).lonely);
+    snprintf(out, size, "%d anchor%s", ITER(m).lonely, ITER(m).lonely == 1 ? "" : "s");
     return m->started && isfinite(ITER(m).position);
 }
 
@@ -146,14 +146,14 @@ const struct fact facts[] = {
     {"eta", 2, 6, true, fact_eta},
     {"lr", 2, 5, false, fact_lr},
     {"views/s", 2, 4, false, fact_speed},
-    {"floor-plateau", 2, 3, false, fact_position},
+    {"position", 2, 3, false, fact_position},
     {"valid top1/5", 2, 2, false, fact_valid},
     {"valid loss", 0, 0, false, fact_valid_loss},
     {"grad norm", 0, 0, false, fact_grad},
     {"step", 0, 0, false, fact_step},
     {"data wait", 2, 1, false, fact_wait},
     {"batch", 0, 0, false, fact_batch},
-    {"lonely anchors", 0, 0, false, fact_lonely},
+    {"no positives", 0, 0, false, fact_lonely},
     {"non-finite", 2, 9, false, fact_nonfinite},
     {"model", 0, 0, false, fact_arch},
     {"data", 0, 0, false, fact_data},

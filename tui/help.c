@@ -4,11 +4,17 @@
 
 static const char *const notes[] = {
     "",
-    "Loss: dots are single values, the line is their moving average. Every",
-    "  objective has a scale of its own; a vertical line is a switch. Above floor:",
-    "  0% is the least possible loss, 100% that of equal embeddings (collapse).",
-    "Accuracy: b batch, p online probe, v validation, L linear evaluation.",
+    "Loss: dots are single values, the line is their moving average (ema). Every",
+    "  objective has a scale of its own; a vertical line is a switch.",
+    "Position: where a contrastive loss is between its floor (0%: the classes are as",
+    "  far apart as can be) and its plateau (100%: all embeddings equal, collapse).",
+    "No positives: anchors whose class is alone in the batch; their loss is zero.",
+    "Accuracy: b batch, p online probe, v validation, L linear evaluation; where two",
+    "  would meet, a letter stands one or two rows from its value.",
+    "valid1: top-1 on the validation split, of the probe for contrastive objectives.",
     "Plot keys act on the focused plot, or on both when no plot is focused.",
+    "In dialogs arrows and digits select and show the effects, Enter takes what is",
+    "  selected, a letter takes its choice at once, Esc closes.",
     "Esc and the arrows never do anything to the run.",
 };
 

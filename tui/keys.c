@@ -5,29 +5,40 @@
 
 #include <stddef.h>
 
+/* Pressed again before the answer has come it takes the request back. */
 static void act_pause(struct console *c, int key)
 {
-    int kind = c->model.state == STATE_PAUSED ? CMD_RESUME : CMD_PAUSE;
+    const struct model *m = &c->model;
+    enum command_kind kind =
+        m->state == STATE_PAUSED || m->asked == CMD_PAUSE ? CMD_RESUME : CMD_PAUSE;
     (void)key;
+    if (console_refuses(c, kind == CMD_RESUME && m->state != STATE_PAUSED ? CMD_PAUSE : kind))
+        return;
     console_post(c, &(struct command){.kind = kind});
+    if (m->state == STATE_PREPARING || m->state == STATE_IDLE)
+        console_toast(c, false, "training %s before its first iteration",
+                      kind == CMD_PAUSE ? "will pause" : "will not pause");
 }
 
 static void act_save(struct console *c, int key)
 {
     (void)key;
-    console_post(c, &(struct command){.kind = CMD_SAVE});
+    if (!console_refuses(c, CMD_SAVE))
+        console_post(c, &(struct command){.kind = CMD_SAVE});
 }
 
 static void act_switch(struct console *c, int key)
 {
     (void)key;
-    dialog_open(c, &dialog_switch);
+    if (!console_refuses(c, CMD_SWITCH))
+        dialog_open(c, &dialog_switch);
 }
 
 static void act_linear(struct console *c, int key)
 {
     (void)key;
-    dialog_open(c, &dialog_linear);
+    if (c->model.evaluating || !console_refuses(c, CMD_LINEAR))
+        dialog_open(c, &dialog_linear);
 }
 
 static void act_quit(struct console *c, int key)

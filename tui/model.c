@@ -31,6 +31,8 @@ static void on_state(struct model *m, const struct event *e)
     int state = e->u.state.state;
     m->state = state;
     m->state_usec = e->usec;
+    if (e->u.state.linear && !m->evaluating)
+        m->eval_usec = e->usec;
     m->evaluating = e->u.state.linear;
     if (!m->evaluating)
         m->linear.kind = 0;
@@ -127,7 +129,8 @@ static void on_linear_done(struct model *m, const struct event *e)
     struct checkpoint_row *row = insert_row(m, e->u.linres.step);
     row->linear1 = e->u.linres.top1;
     row->linear5 = e->u.linres.top5;
-    m->linear.kind = 0;
+    if (!e->replayed)
+        m->linear.kind = 0;
 }
 
 static void on_linear_failed(struct model *m, const struct event *e)
@@ -201,6 +204,17 @@ int64_t model_unsaved(const struct model *m)
     return done > saved ? done - saved : 0;
 }
 
+const char *model_refusal(const struct model *m, enum command_kind kind)
+{
+    if (m->finished)
+        return "the run has ended";
+    if (m->stopping)
+        return "the run is ending";
+    if (kind == CMD_SWITCH && !m->objective[0])
+        return "the run is still being prepared";
+    return command_refusal((enum engine_state)m->state, m->evaluating, kind);
+}
+
 static bool stopped_at_nonfinite(const struct model *m)
 {
     return m->state == STATE_PAUSED && !m->evaluating && m->nonfinite_at >= 0 &&
@@ -251,4 +265,11 @@ double model_progress(const struct model *m)
     if (m->trained)
         return 1;
     return fmin(1, (double)(m->iter.u.iter.giter + 1) / all);
+}
+
+double model_evaluated(const struct model *m)
+{
+    double all = (double)m->linear.u.lin.epochs * m->linear.u.lin.iters;
+    double done = (double)m->linear.u.lin.epoch * m->linear.u.lin.iters + m->linear.u.lin.iter + 1;
+    return m->linear.kind && all > 0 ? fmin(1, done / all) : NAN;
 }

@@ -26,9 +26,10 @@ struct model {
     int state;       /* enum engine_state */
     bool evaluating; /* a linear evaluation runs, or is paused */
     int64_t state_usec, first_usec, now_usec;
-    bool started;  /* iterations have been seen */
-    bool trained;  /* training has come to its end, the engine waits for commands */
-    bool finished; /* the engine has ended */
+    int64_t eval_usec; /* when the linear evaluation began */
+    bool started;      /* iterations have been seen */
+    bool trained;      /* training has come to its end, the engine waits for commands */
+    bool finished;     /* the engine has ended */
 
     struct event setup; /* kind 0 until it is known */
     struct event iter;  /* last EV_ITER */
@@ -56,6 +57,9 @@ void model_event(struct model *, const struct event *);
 int64_t model_unsaved(const struct model *);
 /* Evaluated or not, by step; NULL if unknown. */
 struct checkpoint_row *model_checkpoint(struct model *, int64_t step);
+/* Why the run cannot do it in its present state; NULL: it can, now or after what it is busy with.
+ */
+const char *model_refusal(const struct model *, enum command_kind);
 /* Word and glyph index (enum engine_state) for the state as the person should see it: what was
  * asked for counts ("PAUSING"). */
 const char *model_state_word(const struct model *, int *glyph);
@@ -63,5 +67,7 @@ const char *model_state_word(const struct model *, int *glyph);
 bool model_is_collapsed(const struct model *);
 /* Share of the run that is done, 0..1, NaN unknown. */
 double model_progress(const struct model *);
+/* Share of the running linear evaluation's training, 0..1, NaN unknown. */
+double model_evaluated(const struct model *);
 
 #endif

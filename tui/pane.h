@@ -14,8 +14,6 @@
 struct pane_view { /* what drawing may look at besides the pane's state */
     const struct model *model;
     bool focused;
-    const char *toast; /* message of the moment, NULL: none */
-    bool toast_bad;
 };
 
 struct pane_class {
@@ -43,6 +41,9 @@ void pane_draw(const struct pane_class *, const void *state, const struct pane_v
 
 /* Step of the selected checkpoint, -1: there is none. */
 int64_t checkpoints_selected(const void *state, const struct model *);
+/* The row of the screen that shows it when the pane, with its title, has this rectangle; -1: none.
+ */
+int checkpoints_row(const void *state, const struct model *, struct rect);
 /* Adds a line; level as in base/log.h. */
 void log_pane_add(void *state, int64_t usec, int level, const char *line);
 

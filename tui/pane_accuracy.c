@@ -1,27 +1,27 @@
 /*
- * Accuracies in per cent: of the batch and of the online probe as lines, of validation and linear
- * evaluation as letters at the iteration of the weights they judge.
+ * Accuracies in per cent: of the batch, of the online probe and of validation as lines, of linear
+ * evaluations as letters at the iteration of the weights they judge.
  */
 #include "tui/pane.h"
 #include "tui/plot.h"
+#include "tui/plot_setting.h"
 #include "tui/text.h"
 
 #include <stdio.h>
 
-enum { BATCH, PROBE, N_CURVES, DEFAULT_LEVEL = 3 };
+enum { BATCH, PROBE, N_CURVES };
 
 struct accuracy {
     struct curve *curve[N_CURVES];
     struct series valid, linear;
     double last_valid, last_linear;
-    int level;
-    bool log;
+    struct plot_setting setting;
 };
 
 static int init(void *state)
 {
     struct accuracy *a = state;
-    a->level = DEFAULT_LEVEL;
+    plot_setting_init(&a->setting);
     a->last_valid = a->last_linear = NAN;
     series_init(&a->valid);
     series_init(&a->linear);
@@ -53,24 +53,26 @@ static void event(void *state, const struct event *e)
     }
 }
 
+/* Validation lies beneath: in a long run its values stand close together. */
 static void draw(const void *state, const struct pane_view *v, struct canvas *c, struct rect r)
 {
     const struct accuracy *a = state;
-    (void)v;
+    int level = a->setting.level;
     struct plot_series series[] = {
-        {.data = &a->curve[BATCH]->level[a->level],
+        {.data = &a->valid, .line = LINE_SPARSE, .style = STYLE_SERIES + 2, .letter = 'v'},
+        {.data = &a->curve[BATCH]->level[level],
          .line = LINE_DASHED,
          .style = STYLE_SERIES,
          .letter = 'b'},
-        {.data = &a->curve[PROBE]->level[a->level], .style = STYLE_SERIES + 1, .letter = 'p'},
-        {.data = &a->valid, .line = LINE_POINTS, .style = STYLE_SERIES + 2, .letter = 'v'},
+        {.data = &a->curve[PROBE]->level[level], .style = STYLE_SERIES + 1, .letter = 'p'},
         {.data = &a->linear, .line = LINE_POINTS, .style = STYLE_SERIES + 3, .letter = 'L'},
     };
     plot_draw(c, r,
               &(struct plot){.series = series,
                              .n_series = 4,
-                             .log = a->log,
-                             .empty = "accuracies appear with the first iteration"});
+                             .log = a->setting.log,
+                             .span = plot_setting_span(v->model),
+                             .empty = "shown from the first iteration on"});
 }
 
 static void caption(const void *state, const struct pane_view *v, char *out, size_t size)
@@ -90,26 +92,14 @@ static void caption(const void *state, const struct pane_view *v, char *out, siz
         if (isfinite(item[i].value))
             n += (size_t)snprintf(out + n, size - n, "%s%s %s", n ? "  " : "", item[i].name,
                                   text_percent(value, sizeof value, item[i].value));
-    if (a->log && n < size)
+    if (a->setting.log && n < size)
         snprintf(out + n, size - n, "  log");
 }
 
 static bool key(void *state, const struct model *m, int k)
 {
-    struct accuracy *a = state;
     (void)m;
-    if (k == '[' && a->level > 0)
-        a->level--;
-    else if (k == ']' && a->level < SMOOTH_LEVELS - 1)
-        a->level++;
-    else if (k == 'y')
-        a->log = !a->log;
-    else if (k == 'f') {
-        a->level = DEFAULT_LEVEL;
-        a->log = false;
-    } else
-        return k == '[' || k == ']' || k == 'r';
-    return true;
+    return plot_setting_key(&((struct accuracy *)state)->setting, k);
 }
 
 const struct pane_class pane_accuracy = {

@@ -45,10 +45,9 @@ static void linear_of(const struct model *m, const struct checkpoint_row *row, c
                       size_t size)
 {
     char top1[16], top5[16];
-    double all = (double)m->linear.u.lin.epochs * m->linear.u.lin.iters;
-    double at = (double)m->linear.u.lin.epoch * m->linear.u.lin.iters + m->linear.u.lin.iter + 1;
-    if (m->linear.kind && m->linear.u.lin.step == row->step)
-        snprintf(out, size, "at %.0f%%", all > 0 ? fmin(100, 100 * at / all) : 0);
+    double share = model_evaluated(m);
+    if (isfinite(share) && m->linear.u.lin.step == row->step)
+        snprintf(out, size, "at %.0f%%", 100 * share);
     else if (isfinite(row->linear1))
         snprintf(out, size, "%s/%s", text_percent(top1, sizeof top1, row->linear1),
                  text_percent(top5, sizeof top5, row->linear5));
@@ -72,6 +71,19 @@ static void draw_row(struct canvas *c, struct rect r, const struct model *m,
                  text_percent(valid, sizeof valid, row->valid_top1), linear, bytes, note);
 }
 
+/* The first row to be shown in so much room, so that row `at` is among them. */
+static int first_row(int at, int room)
+{
+    return room > 0 && at >= room ? at - room + 1 : 0;
+}
+
+int checkpoints_row(const void *state, const struct model *m, struct rect r)
+{
+    int rows[MODEL_CHECKPOINTS], n = visible(m, rows), at = position(state, m, rows, n);
+    int above = 2, room = r.rows - above; /* title and headings */
+    return n && room > 0 ? r.row + above + at - first_row(at, room) : -1;
+}
+
 static void draw(const void *state, const struct pane_view *v, struct canvas *c, struct rect r)
 {
     int rows[MODEL_CHECKPOINTS], n = visible(v->model, rows);
@@ -82,7 +94,7 @@ static void draw(const void *state, const struct pane_view *v, struct canvas *c,
     canvas_text(c, r.row, r.col + 1, r.cols - 1, STYLE_DIM,
                 "   step      time  valid1  linear 1/5    size  note");
     int at = position(state, v->model, rows, n), room = r.rows - 1;
-    int first = room > 0 && at >= room ? at - room + 1 : 0;
+    int first = first_row(at, room);
     for (int i = first; i < n && i - first < room; i++)
         draw_row(c, (struct rect){r.row + 1 + i - first, r.col, 1, r.cols}, v->model,
                  &v->model->ckpt[rows[i]], i == at);

@@ -7,8 +7,9 @@
 #include "base/log.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { LINES = 2000, LINE_BYTES = 256 };
+enum { LINES = 2000, LINE_BYTES = 256, TEXT_COL = 12 };
 
 struct line {
     int64_t usec;
@@ -57,19 +58,20 @@ static void on_log(struct log_pane *l, const struct event *e)
 static void on_checkpoint(struct log_pane *l, const struct event *e)
 {
     char text[LINE_BYTES], bytes[16];
-    snprintf(text, sizeof text, "checkpoint %lld saved (%s, %.2f s)%s  %s",
-             (long long)e->u.ckpt.step, text_bytes(bytes, sizeof bytes, (double)e->u.ckpt.bytes),
-             e->u.ckpt.sec, e->u.ckpt.best ? ", the best so far" : "", e->u.ckpt.path);
+    const char *slash = strrchr(e->u.ckpt.path, '/');
+    snprintf(text, sizeof text, "checkpoint %lld saved as %s (%s, %.2f s)%s",
+             (long long)e->u.ckpt.step, slash ? slash + 1 : e->u.ckpt.path,
+             text_bytes(bytes, sizeof bytes, (double)e->u.ckpt.bytes), e->u.ckpt.sec,
+             e->u.ckpt.best ? ", best so far" : "");
     log_pane_add(l, e->usec, LOG_INFO, text);
 }
 
 static void on_valid(struct log_pane *l, const struct event *e)
 {
     char text[LINE_BYTES], loss[24];
-    snprintf(text, sizeof text,
-             "validation after epoch %d: loss %s, top-1 %.2f %%, top-5 %.2f %%%s", e->u.valid.epoch,
-             text_number(loss, sizeof loss, e->u.valid.loss), e->u.valid.top1, e->u.valid.top5,
-             e->u.valid.probe ? " (probe)" : "");
+    snprintf(text, sizeof text, "validation, epoch %d%s: loss %s, top-1 %.2f, top-5 %.2f %%",
+             e->u.valid.epoch, e->u.valid.probe ? " (probe)" : "",
+             text_number(loss, sizeof loss, e->u.valid.loss), e->u.valid.top1, e->u.valid.top5);
     log_pane_add(l, e->usec, LOG_INFO, text);
 }
 
@@ -85,7 +87,7 @@ static void on_linear(struct log_pane *l, const struct event *e)
 {
     char text[LINE_BYTES];
     snprintf(text, sizeof text,
-             "linear evaluation of %lld: top-1 %.2f %%, top-5 %.2f %% (rate %g, %.1f s)",
+             "linear evaluation of %lld: top-1 %.2f, top-5 %.2f %% (lr %g, %.1f s)",
              (long long)e->u.linres.step, e->u.linres.top1, e->u.linres.top5, e->u.linres.lr,
              e->u.linres.sec);
     log_pane_add(l, e->usec, LOG_INFO, text);
@@ -132,23 +134,60 @@ static void event(void *state, const struct event *e)
         on_kind[e->kind](state, e);
 }
 
-static void draw(const void *state, const struct pane_view *v, struct canvas *c, struct rect r)
+static const struct line *line_at(const struct log_pane *l, int i)
+{
+    return &l->line[(l->first + i) % LINES];
+}
+
+/* Columns of text: what stands before it, time and sign, has its own. */
+static int text_cols(struct rect r)
+{
+    int cols = r.cols - TEXT_COL;
+    return cols > 0 ? cols : 1;
+}
+
+static int rows_of(const struct canvas *c, const struct line *line, int cols)
+{
+    int rows = 1;
+    const char *text = line->text;
+    for (text += canvas_fit(c, text, cols); *text; text += canvas_fit(c, text, cols))
+        rows++;
+    return rows;
+}
+
+/* One line over as many rows as it needs; `skip` of them are above the pane. Returns the row after
+ * it. */
+static int draw_line(struct canvas *c, struct rect r, int row, int skip, const struct line *line)
 {
     static const style_t style[] = {STYLE_TEXT, STYLE_WARN, STYLE_ERROR};
     static const char sign[] = " W!";
-    const struct log_pane *l = state;
-    char time[16];
-    (void)v;
-    int from = l->n - l->back - r.rows;
-    if (from < 0)
-        from = 0;
-    for (int i = 0; i < r.rows && from + i < l->n; i++) {
-        const struct line *line = &l->line[(l->first + from + i) % LINES];
-        int level = line->level < 0 ? 0 : line->level > 2 ? 2 : line->level;
-        canvas_textf(c, (struct rect){r.row + i, r.col + 1, 1, r.cols - 1}, STYLE_DIM, "%s %c",
+    int level = line->level < 0 ? 0 : line->level > 2 ? 2 : line->level, cols = text_cols(r);
+    char time[16], part[LINE_BYTES];
+    if (skip == 0)
+        canvas_textf(c, (struct rect){row, r.col + 1, 1, r.cols - 1}, STYLE_DIM, "%s %c",
                      text_time(time, sizeof time, line->usec), sign[level]);
-        canvas_text(c, r.row + i, r.col + 12, r.cols - 12, style[level], line->text);
-    }
+    const char *text = line->text;
+    do {
+        size_t n = canvas_fit(c, text, cols);
+        snprintf(part, sizeof part, "%.*s", (int)n, text);
+        if (skip-- <= 0 && row < r.row + r.rows)
+            canvas_text(c, row++, r.col + TEXT_COL, r.cols - TEXT_COL, style[level], part);
+        text += n;
+    } while (*text);
+    return row;
+}
+
+/* From the last line that is wanted upwards until the pane is full. */
+static void draw(const void *state, const struct pane_view *v, struct canvas *c, struct rect r)
+{
+    const struct log_pane *l = state;
+    int at = l->n - l->back, rows = 0, row = r.row;
+    (void)v;
+    while (at > 0 && rows < r.rows)
+        rows += rows_of(c, line_at(l, --at), text_cols(r));
+    int skip = rows > r.rows ? rows - r.rows : 0;
+    for (; at < l->n && row < r.row + r.rows; at++, skip = 0)
+        row = draw_line(c, r, row, skip, line_at(l, at));
 }
 
 static void caption(const void *state, const struct pane_view *v, char *out, size_t size)

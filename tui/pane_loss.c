@@ -5,13 +5,14 @@
  */
 #include "tui/pane.h"
 #include "tui/plot.h"
+#include "tui/plot_setting.h"
 #include "tui/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 12, DEFAULT_LEVEL = 3 };
+enum { PARTS = 12 };
 
 struct part { /* from one switch to the next */
     char objective[24];
@@ -21,14 +22,13 @@ struct part { /* from one switch to the next */
 
 struct loss {
     struct part part[PARTS]; /* when there are more, the oldest go */
-    int n, level;
-    bool log, no_dots;
+    int n;
+    struct plot_setting setting;
 };
 
 static int init(void *state)
 {
-    struct loss *l = state;
-    l->level = DEFAULT_LEVEL;
+    plot_setting_init(&((struct loss *)state)->setting);
     return 0;
 }
 
@@ -73,7 +73,7 @@ static void add_series(const struct loss *l, int i, struct plot_series *s, int *
                               .letter = '*',
                               .own_scale = i != l->n - 1,
                               .unlettered = true};
-    if (l->level > 0 && !l->no_dots && !one.own_scale) {
+    if (l->setting.level > 0 && !l->setting.no_dots && !one.own_scale) {
         s[*n] = one;
         s[*n].style = STYLE_DIM;
         s[*n].data = &p->curve->level[0];
@@ -82,7 +82,7 @@ static void add_series(const struct loss *l, int i, struct plot_series *s, int *
         ++*n;
     }
     s[*n] = one;
-    s[*n].data = &p->curve->level[l->level];
+    s[*n].data = &p->curve->level[l->setting.level];
     s[*n].spread = true;
     ++*n;
 }
@@ -94,9 +94,9 @@ static void draw(const void *state, const struct pane_view *v, struct canvas *c,
     struct plot_mark mark[PARTS];
     struct plot plot = {.series = series,
                         .marks = mark,
-                        .log = l->log,
-                        .empty = "the loss appears with the first iteration"};
-    (void)v;
+                        .log = l->setting.log,
+                        .span = plot_setting_span(v->model),
+                        .empty = "shown from the first iteration on"};
     for (int i = 0; i < l->n; i++)
         add_series(l, i, series, &plot.n_series);
     for (int i = 1; i < l->n; i++)
@@ -116,10 +116,8 @@ static void caption(const void *state, const struct pane_view *v, char *out, siz
     if (model_is_collapsed(v->model))
         n = (size_t)snprintf(out, size, "COLLAPSED to the plateau  ");
     else if (isfinite(position))
-        n = (size_t)snprintf(out, size, "%.0f%% above floor  ", 100 * position);
-    n += (size_t)snprintf(out + n, size - n, l->level > 0 ? "ema %g" : "unsmoothed",
-                          smooth_weights[l->level]);
-    n += (size_t)snprintf(out + n, size - n, "%s", l->log ? "  log" : "");
+        n = (size_t)snprintf(out, size, "position %.0f%%  ", 100 * position);
+    n += (size_t)plot_setting_text(&l->setting, out + n, size - n);
     if (p->curve->best_x >= 0)
         snprintf(out + n, size - n, "  min %s at %lld",
                  text_number(best, sizeof best, p->curve->best), (long long)p->curve->best_x);
@@ -127,23 +125,8 @@ static void caption(const void *state, const struct pane_view *v, char *out, siz
 
 static bool key(void *state, const struct model *m, int k)
 {
-    struct loss *l = state;
     (void)m;
-    if (k == '[' && l->level > 0)
-        l->level--;
-    else if (k == ']' && l->level < SMOOTH_LEVELS - 1)
-        l->level++;
-    else if (k == 'y')
-        l->log = !l->log;
-    else if (k == 'r')
-        l->no_dots = !l->no_dots;
-    else if (k == 'f') {
-        l->level = DEFAULT_LEVEL;
-        l->log = false;
-        l->no_dots = false;
-    } else
-        return k == '[' || k == ']';
-    return true;
+    return plot_setting_key(&((struct loss *)state)->setting, k);
 }
 
 const struct pane_class pane_loss = {

@@ -7,6 +7,7 @@
 #include "tui/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void state_text(const struct model *m, const struct canvas *c, char *out, size_t size)
 {
@@ -58,57 +59,78 @@ static void draw_first(const struct model *m, struct canvas *c, struct rect r)
                     saved);
 }
 
+/* A bar with its per cent, where there is room; returns the columns used. */
 static int draw_bar(struct canvas *c, struct rect r, double share)
 {
-    int inner = r.cols - 2, full = (int)(share * inner + .5);
+    int cols = r.cols / 6, inner = cols - 2, full = (int)(share * inner + .5);
+    if (!isfinite(share) || r.cols <= 40)
+        return 0;
     canvas_put(c, r.row, r.col, '[', STYLE_DIM);
     for (int i = 0; i < inner; i++)
         canvas_put(c, r.row, r.col + 1 + i, i < full ? c->glyphs->full : c->glyphs->empty,
                    i < full ? STYLE_TEXT : STYLE_DIM);
     canvas_put(c, r.row, r.col + 1 + inner, ']', STYLE_DIM);
-    return r.cols +
-           canvas_textf(c, (struct rect){r.row, r.col + r.cols + 1, 1, 5}, STYLE_TEXT, "%3.0f%%",
+    return cols +
+           canvas_textf(c, (struct rect){r.row, r.col + cols + 1, 1, 5}, STYLE_TEXT, "%3.0f%%",
                         100 * share) +
            3;
+}
+
+/* How far a phase is that ends with "n/m", NaN for others. */
+static double phase_share(const char *phase)
+{
+    const char *word = strrchr(phase, ' ');
+    double n, m;
+    if (!word || sscanf(word, "%lf/%lf", &n, &m) != 2 || !(m > 0))
+        return NAN;
+    return fmin(1, fmax(0, n / m));
+}
+
+static void draw_after_bar(struct canvas *c, struct rect r, double share, const char *text)
+{
+    int used = draw_bar(c, r, share);
+    canvas_text(c, r.row, r.col + used, r.cols - used, STYLE_TEXT, text);
 }
 
 /* While there is something to wait for: what, and for how long already. */
 static bool draw_waiting(const struct model *m, struct canvas *c, struct rect r)
 {
-    char since[24];
+    char since[24], text[256];
     if (!m->phase[0] && (m->started || m->state != STATE_PREPARING))
         return false;
-    text_duration(since, sizeof since, (double)(m->now_usec - m->first_usec) / 1e6);
-    canvas_textf(c, r, STYLE_TEXT, "%s  %s", m->phase[0] ? m->phase : "starting", since);
+    int64_t start = m->evaluating ? m->eval_usec : m->started ? m->phase_usec : m->first_usec;
+    text_duration(since, sizeof since, (double)(m->now_usec - start) / 1e6);
+    snprintf(text, sizeof text, "%s%s  %s", m->evaluating ? "linear evaluation: " : "",
+             m->phase[0] ? m->phase : "starting", since);
+    draw_after_bar(c, r, phase_share(m->phase), text);
     return true;
 }
 
 static bool draw_evaluation(const struct model *m, struct canvas *c, struct rect r)
 {
-    char loss[32];
-    if (!m->linear.kind)
+    char loss[32], since[24], text[256];
+    int n = 0;
+    if (!m->evaluating)
         return false;
-    double all = (double)m->linear.u.lin.epochs * m->linear.u.lin.iters;
-    double done = (double)m->linear.u.lin.epoch * m->linear.u.lin.iters + m->linear.u.lin.iter + 1;
-    int col = r.col + (r.cols > 60 ? draw_bar(c, (struct rect){r.row, r.col, 1, r.cols / 6},
-                                              all > 0 ? fmin(1, done / all) : 0)
-                                   : 0);
-    canvas_textf(c, (struct rect){r.row, col, 1, r.col + r.cols - col}, STYLE_TEXT,
-                 "evaluating %lld: epoch %d/%d  acc %.2f%%  loss %s%s",
-                 (long long)m->linear.u.lin.step, m->linear.u.lin.epoch, m->linear.u.lin.epochs,
-                 m->linear.u.lin.acc, text_number(loss, sizeof loss, m->linear.u.lin.loss),
-                 r.cols > 100 && !m->trained ? "  (training waits)" : "");
+    text_duration(since, sizeof since, (double)(m->now_usec - m->eval_usec) / 1e6);
+    snprintf(text, sizeof text, "linear evaluation  %s", since);
+    if (m->linear.kind)
+        n = snprintf(text, sizeof text, "evaluating %lld: epoch %d/%d  %s  batch acc %.2f%%",
+                     (long long)m->linear.u.lin.step, m->linear.u.lin.epoch, m->linear.u.lin.epochs,
+                     since, m->linear.u.lin.acc);
+    if (m->linear.kind && r.cols > 100)
+        snprintf(text + n, sizeof text - (size_t)n, "  loss %s%s",
+                 text_number(loss, sizeof loss, m->linear.u.lin.loss),
+                 m->trained ? "" : "  (training waits)");
+    draw_after_bar(c, r, model_evaluated(m), text);
     return true;
 }
 
 static void draw_third(const struct model *m, struct canvas *c, struct rect r)
 {
-    double progress = model_progress(m);
     if (draw_waiting(m, c, r) || draw_evaluation(m, c, r))
         return;
-    int used = isfinite(progress) && r.cols > 40
-                   ? draw_bar(c, (struct rect){r.row, r.col, 1, r.cols / 6}, progress)
-                   : 0;
+    int used = draw_bar(c, r, model_progress(m));
     facts_draw_line(c, m, 2, (struct rect){r.row, r.col + used, 1, r.cols - used}, STYLE_TEXT);
 }
 

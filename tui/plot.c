@@ -1,8 +1,8 @@
 /*
  * Curves on a canvas. Series become dots in a small raster of their own (a character holds
  * dot_cols x dot_rows of them), which is then put on the canvas in one pass; so lines of several
- * series can meet in one character. x covers a power of two of iterations per dot, or dots per
- * iteration, hence a growing curve moves only when that doubles.
+ * series can meet in one character. What x covers grows in steps, hence a growing curve moves only
+ * when the next step is reached.
  */
 #include "tui/plot.h"
 
@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRETCH = 5 }; /* at most 2^5 dots per iteration */
+enum { SPAN_LEAST = 8, GUTTER_LEAST = 3, ASIDE = 2 /* rows a letter may be from its value */ };
 
 struct raster {
     int rows, cols;         /* characters */
     int dot_rows, dot_cols; /* dots in all */
-    int shift;              /* iterations per dot: 2^shift */
+    int64_t span;           /* iterations along x */
     const struct glyphs *glyphs;
     unsigned char *bits, *owner; /* per character; owner: index of the series + 1 */
 };
@@ -27,20 +27,25 @@ struct raster {
 /* Where a series is in a column of dots. */
 struct stroke {
     int col;
-    double min, max, mean;
+    double min, max, mean, last;
 };
 
-static int shift_for(int64_t last, int dots)
+int64_t plot_span(int64_t last, int64_t total)
 {
-    int shift = -STRETCH;
-    while (shift < 62 && (shift < 0 ? (last + 1) << -shift : (last >> shift) + 1) > dots)
-        shift++;
-    return shift;
+    int64_t unit = SPAN_LEAST / 4, n = 4;
+    while (n * unit <= last) {
+        n++;
+        if (n == 8) {
+            n = 4;
+            unit *= 2;
+        }
+    }
+    return total > last && total < n * unit ? total : n * unit;
 }
 
 static int column_of(const struct raster *r, int64_t x)
 {
-    return (int)(r->shift < 0 ? x << -r->shift : x >> r->shift);
+    return (int)(x * (r->dot_cols - 1) / (r->span - 1));
 }
 
 static int dot_row(const struct raster *r, const struct axis *a, double y)
@@ -64,7 +69,9 @@ static void set_dot(struct raster *r, int row, int col, int owner)
 
 static bool is_inked(const struct raster *r, enum line_style line, int col)
 {
-    return line != LINE_DASHED || !r->glyphs->dots || col % 6 < 4;
+    if (!r->glyphs->dots)
+        return true;
+    return line == LINE_DASHED ? col % 6 < 4 : line == LINE_SPARSE ? col % 3 == 0 : true;
 }
 
 static void vertical(struct raster *r, int from, int to, int col, int owner)
@@ -122,6 +129,7 @@ static int gather(const struct raster *r, const struct series *s, int i, struct 
         all.min = all.n ? fmin(all.min, b->min) : b->min;
         all.max = all.n ? fmax(all.max, b->max) : b->max;
         all.sum += b->sum;
+        all.last = b->last;
         all.n += b->n;
     }
     *n = all.n;
@@ -129,6 +137,7 @@ static int gather(const struct raster *r, const struct series *s, int i, struct 
     k->min = all.min;
     k->max = all.max;
     k->mean = all.n ? all.sum / all.n : NAN;
+    k->last = all.last;
     return i;
 }
 
@@ -188,10 +197,11 @@ static bool fit_axis(const struct plot *p, int rows, struct axis *a)
     return true;
 }
 
+/* Wide enough for the labels, and as wide as other plots' where they are short. */
 static int label_width(const struct axis *a)
 {
     char label[32];
-    int width = 0;
+    int width = GUTTER_LEAST;
     for (int i = 0; i < a->n; i++) {
         int w = (int)strlen(axis_label(a, a->tick[i], label, sizeof label));
         width = w > width ? w : width;
@@ -211,23 +221,21 @@ static void draw_y_axis(struct canvas *c, struct rect r, const struct axis *a, i
     }
 }
 
-/* Labels below the plot, where they do not touch; the rule carries a tick for each. */
+/* Labels below the plot, where they do not touch; the last may move left to be whole. */
 static void draw_x_axis(struct canvas *c, struct rect r, const struct raster *raster)
 {
     struct axis a;
     char label[32];
-    int64_t dots = raster->dot_cols;
-    double span = raster->shift < 0 ? (double)dots / (1 << -raster->shift)
-                                    : (double)dots * (double)((int64_t)1 << raster->shift);
-    axis_fit(&a, 0, span, r.cols / 10 + 2, false);
+    axis_fit(&a, 0, (double)(raster->span - 1), r.cols / 10 + 2, false);
     int free_from = r.col;
     for (int i = 0; i < a.n; i++) {
-        if (a.tick[i] != floor(a.tick[i]))
+        if (a.tick[i] != floor(a.tick[i]) || a.tick[i] > (double)raster->span)
             continue;
         int col = r.col + column_of(raster, (int64_t)a.tick[i]) / raster->glyphs->dot_cols;
         int n = snprintf(label, sizeof label, "%.0f", a.tick[i]);
-        int start = col - (i ? n / 2 : 0);
-        if (start < free_from || start + n > r.col + r.cols)
+        int start = col - (i ? n / 2 : 0), most = r.col + r.cols - n;
+        start = start > most ? most : start;
+        if (start < free_from)
             continue;
         canvas_text(c, r.row, start, n, STYLE_DIM, label);
         free_from = start + n + 1;
@@ -270,6 +278,20 @@ static void put_raster(struct canvas *c, struct rect r, const struct raster *ras
     }
 }
 
+/* Puts a letter at its row or the nearest free one; curves stay whole. */
+static bool put_aside(struct canvas *c, struct rect r, int row, int col,
+                      const struct plot_series *s)
+{
+    for (int i = 0; i <= 2 * ASIDE; i++) {
+        int at = row + (i % 2 ? -(i + 1) / 2 : i / 2);
+        if (at < 0 || at >= r.rows || !canvas_is_blank(c, r.row + at, r.col + col))
+            continue;
+        canvas_put(c, r.row + at, r.col + col, (uint32_t)s->letter, s->style);
+        return true;
+    }
+    return false;
+}
+
 /* Letters: at every value of a series of points, otherwise once, after the end of the line. */
 static void put_letters(struct canvas *c, struct rect r, const struct raster *raster,
                         const struct plot_series *s, const struct axis *a)
@@ -280,15 +302,16 @@ static void put_letters(struct canvas *c, struct rect r, const struct raster *ra
     int row = -1, col = -1;
     for (int i = 0; i < s->data->n;) {
         i = gather(raster, s->data, i, &k, &n, &hole);
-        if (!n || dot_row(raster, a, k.mean) < 0)
+        double y = s->line == LINE_POINTS ? k.last : k.mean;
+        if (!n || dot_row(raster, a, y) < 0)
             continue;
-        row = dot_row(raster, a, k.mean) / raster->glyphs->dot_rows;
+        row = dot_row(raster, a, y) / raster->glyphs->dot_rows;
         col = k.col / raster->glyphs->dot_cols;
-        if (s->line == LINE_POINTS && col < r.cols)
+        if (s->line == LINE_POINTS && col < r.cols && !put_aside(c, r, row, col, s))
             canvas_put(c, r.row + row, r.col + col, (uint32_t)s->letter, s->style);
     }
     if (row >= 0 && s->line != LINE_POINTS && !s->unlettered)
-        canvas_put(c, r.row + row, r.col + col + 1, (uint32_t)s->letter, s->style);
+        put_aside(c, r, row, col + 1, s);
 }
 
 static void draw_series(struct canvas *c, struct rect r, struct raster *raster,
@@ -336,7 +359,7 @@ void plot_draw(struct canvas *c, struct rect r, const struct plot *p)
     struct raster raster = {.rows = inner.rows, .cols = inner.cols, .glyphs = c->glyphs};
     raster.dot_rows = raster.rows * c->glyphs->dot_rows;
     raster.dot_cols = raster.cols * c->glyphs->dot_cols;
-    raster.shift = shift_for(last_x(p), raster.dot_cols);
+    raster.span = p->span > 1 ? p->span : plot_span(last_x(p), 0);
     raster.bits = calloc((size_t)raster.rows * (size_t)raster.cols, 2);
     if (!raster.bits)
         return;

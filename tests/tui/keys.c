@@ -91,7 +91,7 @@ static void o_asks_and_then_saves_and_switches(void **state)
     assert_int_equal(scene.n_posted, 0); /* the first choice is to cancel */
     scene_keys(&scene, "o<Down><Down>");
     assert_shows("Switch objective: supcon -> cross-entropy");
-    assert_shows("projection head is kept aside");
+    assert_shows("projection head kept aside");
     scene_keys(&scene, "<Enter>");
     assert_string_equal(last(CMD_SWITCH)->text, "cross-entropy");
     assert_int_equal(scene.posted[0].kind, CMD_SAVE);
@@ -102,9 +102,136 @@ static void o_does_not_save_what_is_saved(void **state)
 {
     (void)state;
     scene_save(&scene, false);
-    scene_keys(&scene, "o1");
+    scene_keys(&scene, "o2<Enter>");
     assert_string_equal(last(CMD_SWITCH)->text, "simclr");
     assert_int_equal(scene.n_posted, 1);
+}
+
+static void a_digit_selects_and_enter_switches(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "o3");
+    assert_shows("> (3) Switch to cross-entropy");
+    assert_int_equal(scene.n_posted, 0);
+    scene_keys(&scene, "1");
+    assert_shows("> (1) Stay with supcon");
+    scene_keys(&scene, "<Enter>o3<Esc>");
+    assert_int_equal(scene.n_posted, 0);
+    scene_keys(&scene, "o3<Enter>");
+    assert_string_equal(last(CMD_SWITCH)->text, "cross-entropy");
+}
+
+/* for every entry, the first and selected one among them */
+static void o_says_the_same_things_of_every_objective(void **state)
+{
+    static const char *const rows[] = {"When ", "Data ", "Views ",     "Tau ",   "Encoder ",
+                                       "Head ", "Rate ", "Optimizer ", "Curves "};
+    (void)state;
+    scene_keys(&scene, "o");
+    assert_shows("nothing changes");
+    for (const char *digit = "123"; *digit; digit++) {
+        scene_keys(&scene, (char[]){*digit, '\0'});
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            assert_shows(rows[i]);
+    }
+}
+
+/* what each key does in each state: p(osts), d(ialog), r(efuses) for p, s, o, v */
+static void keys_are_refused_at_once_where_the_engine_would(void **state)
+{
+    static const struct {
+        enum engine_state state;
+        bool linear, stopping;
+        const char *want, *why;
+    } row[] = {
+        {STATE_IDLE, false, false, "prdr", "nothing to save yet"},
+        {STATE_PREPARING, false, false, "prdr", "nothing to save yet"},
+        {STATE_RUNNING, false, false, "ppdd", NULL},
+        {STATE_PAUSED, false, false, "ppdd", NULL},
+        {STATE_SAVING, false, false, "ppdd", NULL},
+        {STATE_EVALUATING, false, false, "ppdd", NULL},
+        {STATE_EVALUATING, true, false, "pprd", "a linear evaluation is running"},
+        {STATE_PAUSED, true, false, "pprd", "a linear evaluation is running"},
+        {STATE_STOPPED, false, false, "rprd", "training has ended"},
+        {STATE_FAILED, false, false, "rrrr", "the run has failed"},
+        {STATE_RUNNING, false, true, "rrrr", "the run is ending"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        for (int k = 0; k < 4; k++) {
+            scene.console.model.stopping = row[i].stopping;
+            scene.console.model.asked = -1;
+            scene.console.model.trained = row[i].state == STATE_STOPPED;
+            scene_state(&scene, row[i].state, row[i].linear);
+            scene.n_posted = 0;
+            scene_keys(&scene, (char[]){"psov"[k], '\0'});
+            char did = scene.console.dialog.class ? 'd' : scene.n_posted ? 'p' : 'r';
+            if (did != row[i].want[k])
+                fail_msg("row %d: %c does %c, not %c", (int)i, "psov"[k], did, row[i].want[k]);
+            if (did == 'r')
+                assert_shows("cannot ");
+            if (did == 'r' && (k == 2 || !strstr(row[i].why, "save")) && k != 3)
+                assert_shows(row[i].why);
+            scene_keys(&scene, "<Esc>");
+        }
+}
+
+static void p_before_the_first_iteration_is_taken_back_by_p(void **state)
+{
+    (void)state;
+    scene_state(&scene, STATE_PREPARING, false);
+    scene_keys(&scene, "p");
+    last(CMD_PAUSE);
+    assert_shows("training will pause before its first iteration");
+    scene_keys(&scene, "p");
+    last(CMD_RESUME);
+}
+
+static void v_asks_before_a_result_is_replaced(void **state)
+{
+    (void)state;
+    scene_evaluated(&scene, 300, 91.2);
+    scene_keys(&scene, "v");
+    assert_shows("Checkpoint 300 has been evaluated");
+    assert_shows("top-1 91.20 %, top-5 95.60 %");
+    scene_keys(&scene, "<Esc>");
+    assert_int_equal(scene.n_posted, 0);
+    scene_keys(&scene, "v<Enter>");
+    assert_int_equal(last(CMD_LINEAR)->step, 300);
+}
+
+static void a_dialog_leaves_its_checkpoint_visible(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        char step[16];
+        snprintf(step, sizeof step, ">    %d  ", 300 - 100 * i);
+        scene_keys(&scene, "v");
+        assert_shows(step);
+        scene_keys(&scene, "<Esc><Down>");
+    }
+}
+
+static void messages_leave_the_keys_visible(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "s");
+    scene_ack(&scene, CMD_SAVE, false, "step 300 is saved already");
+    assert_shows("save refused");
+    assert_shows("? help");
+    scene_keys(&scene, "<Tab><Tab>z"); /* no log on the screen */
+    scene_ack(&scene, CMD_SAVE, false, "step 300 is saved already");
+    assert_shows("save refused");
+    assert_shows("? help");
+}
+
+static void detaching_says_how_to_come_back(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "q<Down><Down><Down>");
+    assert_shows("Ctrl-Z and then bg give the shell back");
+    assert_shows("tail -f runs/quickstart-20231114-221320/metrics.jsonl");
+    assert_int_equal(scene.console.leave, LEAVE_NO);
 }
 
 static void v_evaluates_the_selected_checkpoint(void **state)
@@ -292,7 +419,7 @@ static void plot_keys_act_on_the_focused_plot_or_on_both(void **state)
     scene_keys(&scene, "zyz"); /* accuracy is linear again */
     assert_false(shows("  log"));
     scene_keys(&scene, "z<S-Tab>z]");
-    assert_shows("Loss  28% above floor  ema 0.95  log");
+    assert_shows("Loss  position 28%  ema 0.95  log");
     scene_keys(&scene, "[[[[[[[[[[");
     assert_shows("unsmoothed");
     scene_keys(&scene, "f");
@@ -331,6 +458,34 @@ static void the_log_scrolls_and_follows(void **state)
     assert_shows("line 39");
     scene_keys(&scene, "<End>");
     assert_shows("one more");
+}
+
+static void long_lines_of_the_log_are_wrapped(void **state)
+{
+    (void)state;
+    scene_log(&scene, 0,
+              "first words, then so many more of them that a row of eighty columns is too short; "
+              "a/path/without/any/blank/that/is/longer/than/a/row/of/the/screen/has/columns/end");
+    assert_shows("first words");
+    assert_shows("is too short");
+    assert_shows("has/columns/end");
+    scene_log(&scene, 0, "newest");
+    assert_shows("newest");
+    assert_shows("has/columns/end");
+}
+
+static void an_evaluation_shows_its_own_time_and_bar(void **state)
+{
+    (void)state;
+    scene.usec += 3600000000;
+    scene_state(&scene, STATE_EVALUATING, true);
+    scene_phase(&scene, "features 10/40");
+    console_tick(&scene.console, scene.usec + 3000000);
+    assert_shows("25%  linear evaluation: features 10/40  3 s");
+    scene_phase(&scene, "");
+    scene_evaluate(&scene, 300, 4);
+    console_tick(&scene.console, scene.usec + 7000000);
+    assert_shows("45%  evaluating 300: epoch 4/10  7 s  batch acc 81.25%");
 }
 
 static void screen_keys_ask_the_terminal_side(void **state)
@@ -462,6 +617,16 @@ int main(void)
         test(a_message_of_failure_stays_until_a_key),
         test(collapse_is_announced),
         test(nothing_is_redrawn_when_nothing_changes),
+        test(a_digit_selects_and_enter_switches),
+        test(o_says_the_same_things_of_every_objective),
+        test(keys_are_refused_at_once_where_the_engine_would),
+        test(p_before_the_first_iteration_is_taken_back_by_p),
+        test(v_asks_before_a_result_is_replaced),
+        test(a_dialog_leaves_its_checkpoint_visible),
+        test(messages_leave_the_keys_visible),
+        test(detaching_says_how_to_come_back),
+        test(long_lines_of_the_log_are_wrapped),
+        test(an_evaluation_shows_its_own_time_and_bar),
         test(the_chooser_chooses),
     };
     setenv("TZ", "UTC", 1);

@@ -37,6 +37,8 @@ EXTRA_DIST += \
 	tests/tui/expected/preparing-80x24-braille.txt \
 	tests/tui/expected/quit-dialog-80x24-ascii.txt \
 	tests/tui/expected/quit-dialog-80x24-braille.txt \
+	tests/tui/expected/repeat-dialog-80x24-ascii.txt \
+	tests/tui/expected/repeat-dialog-80x24-braille.txt \
 	tests/tui/expected/save-failed-80x24-ascii.txt \
 	tests/tui/expected/save-failed-80x24-braille.txt \
 	tests/tui/expected/switch-dialog-80x24-ascii.txt \

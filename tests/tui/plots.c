@@ -158,6 +158,26 @@ static void plots_draw_at_every_size(void **state)
     fclose(nowhere);
 }
 
+/* at least four fifths are in use, it never shrinks, and it ends with the run */
+static void the_axis_grows_in_steps_and_ends_with_the_run(void **state)
+{
+    int64_t before = 0;
+    int changes = 0;
+    (void)state;
+    for (int64_t last = 0; last < 100000; last++) {
+        int64_t span = plot_span(last, 0);
+        assert_true(span > last && span >= before);
+        assert_true(last < 8 || span * 4 <= (last + 1) * 5);
+        changes += span != before;
+        before = span;
+        assert_true(plot_span(last, 100000) <= 100000);
+    }
+    assert_true(changes < 4 * 16);
+    assert_int_equal(plot_span(99999, 100000), 100000);
+    assert_int_equal(plot_span(100001, 100000), plot_span(100001, 0));
+    assert_true(plot_span((int64_t)1 << 40, 0) > (int64_t)1 << 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +185,7 @@ int main(void)
         cmocka_unit_test(plots_in_blocks),
         cmocka_unit_test(plots_in_ascii),
         cmocka_unit_test(plots_draw_at_every_size),
+        cmocka_unit_test(the_axis_grows_in_steps_and_ends_with_the_run),
     };
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
         return 77;

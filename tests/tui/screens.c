@@ -12,6 +12,7 @@
 #include "scene.h"
 
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,7 @@ static void help(void)
 static void dialog_of_switch(void)
 {
     training();
-    scene_keys(&scene, "o<Down><Down>");
+    scene_keys(&scene, "o3");
 }
 
 static void dialog_of_linear(void)
@@ -102,10 +103,17 @@ static void dialog_of_linear(void)
     scene_keys(&scene, "<Down>v");
 }
 
+static void dialog_of_repeated_linear(void)
+{
+    training();
+    scene_evaluated(&scene, 400, 91.2);
+    scene_keys(&scene, "<Down>v");
+}
+
 static void dialog_of_quit(void)
 {
     training();
-    scene_keys(&scene, "q");
+    scene_keys(&scene, "qjjj");
 }
 
 static void zoomed_plot(void)
@@ -130,6 +138,7 @@ static const struct story {
     {"help", help, false},
     {"switch-dialog", dialog_of_switch, false},
     {"linear-dialog", dialog_of_linear, false},
+    {"repeat-dialog", dialog_of_repeated_linear, false},
     {"quit-dialog", dialog_of_quit, false},
     {"zoomed", zoomed_plot, false},
 };
@@ -253,6 +262,60 @@ static void every_story_draws_at_every_size(void **state)
     }
 }
 
+/* rightmost column with the letter among columns from..to-1 of the plots at 80x24 */
+static int reach(const char *text, int from, int to, char letter)
+{
+    int most = -1;
+    for (int row = 0; row < 12; row++, text += strcspn(text, "\n") + 1)
+        for (int col = from; row >= 4 && col < to && text[col] && text[col] != '\n'; col++)
+            if (text[col] == letter && col > most)
+                most = col;
+    return most;
+}
+
+/* whatever the number of iterations, both curves use four fifths of their plot at least, and end at
+ * the same share of it */
+static void both_plots_share_one_axis(void **state)
+{
+    (void)state;
+    scene_open(&scene);
+    scene_begin(&scene);
+    for (int n = 0; n < 1000; n++) {
+        scene_train(&scene, 1);
+        if (n < 10 || (n % 37 && n < 995))
+            continue;
+        char *text = scene_dump(&scene, 24, 80, "ascii");
+        double loss = (reach(text, 4, 38, '*') - 4) / 33.,
+               acc = (reach(text, 44, 79, 'b') - 44) / 34.;
+        if (loss < .76 || acc < .76 || fabs(loss - acc) > .09)
+            fail_msg("after %d iterations the curves reach %.2f and %.2f", n + 1, loss, acc);
+        free(text);
+    }
+    scene_close(&scene);
+}
+
+/* one validation an epoch: the curves beneath stay readable */
+static void marks_do_not_cover_curves_in_long_runs(void **state)
+{
+    int points = 0;
+    (void)state;
+    scene_open(&scene);
+    scene.epochs = 400;
+    scene.iters = 10;
+    scene_begin(&scene);
+    for (int epoch = 0; epoch < 400; epoch++) {
+        scene_train(&scene, 10);
+        scene_validate(&scene, 10 + 70 * (1 - 1 / (1 + (double)scene.giter / 120)));
+    }
+    char *text = scene_dump(&scene, 24, 80, "ascii"), *line = text;
+    for (int row = 0; row < 12; row++, line += strcspn(line, "\n") + 1)
+        for (int col = 44; row >= 4 && col < 79 && line[col] && line[col] != '\n'; col++)
+            points += line[col] == 'p';
+    free(text);
+    assert_true(points >= 25);
+    scene_close(&scene);
+}
+
 static void a_name_cannot_send_the_terminal_anything(void **state)
 {
     struct event run = {.kind = EV_RUN};
@@ -281,6 +344,8 @@ int main(void)
         cmocka_unit_test(ascii_screens_have_no_other_byte),
         cmocka_unit_test(eight_facts_are_on_a_plain_80x24_screen),
         cmocka_unit_test(every_story_draws_at_every_size),
+        cmocka_unit_test(both_plots_share_one_axis),
+        cmocka_unit_test(marks_do_not_cover_curves_in_long_runs),
         cmocka_unit_test(a_name_cannot_send_the_terminal_anything),
     };
     setenv("TZ", "UTC", 1);

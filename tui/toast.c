@@ -1,0 +1,73 @@
+/* Messages of the moment; see toast.h. */
+#include "tui/toast.h"
+
+#include "tui/console.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { SECOND = 1000000, TOAST_SECONDS = 6 };
+
+void console_toast(struct console *c, bool bad, const char *fmt, ...)
+{
+    struct toast *t = &c->toast;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(t->text, sizeof t->text, fmt, ap);
+    va_end(ap);
+    t->bad = bad;
+    t->until = bad ? 0 : c->model.now_usec + TOAST_SECONDS * SECOND;
+    c->dirty = true;
+}
+
+static void on_ack(struct console *c, const struct event *e)
+{
+    if (!e->u.ack.accepted)
+        console_toast(c, false, "%s refused: %s", command_name((enum command_kind)e->u.ack.command),
+                      e->u.ack.reason);
+}
+
+static void on_checkpoint(struct console *c, const struct event *e)
+{
+    console_toast(c, false, "checkpoint %lld saved; v evaluates it", (long long)e->u.ckpt.step);
+}
+
+static void on_save_failed(struct console *c, const struct event *e)
+{
+    console_toast(c, true, "SAVE FAILED, training goes on: %s", e->u.text);
+}
+
+static void on_linear(struct console *c, const struct event *e)
+{
+    console_toast(c, false, "linear evaluation of %lld: top-1 %.2f %%, top-5 %.2f %%",
+                  (long long)e->u.linres.step, e->u.linres.top1, e->u.linres.top5);
+}
+
+static void on_linear_failed(struct console *c, const struct event *e)
+{
+    console_toast(c, true, "linear evaluation ended: %s", e->u.text);
+}
+
+static void (*const on_kind[EV_N])(struct console *, const struct event *) = {
+    [EV_ACK] = on_ack,
+    [EV_CHECKPOINT] = on_checkpoint,
+    [EV_SAVE_FAILED] = on_save_failed,
+    [EV_LINEAR_DONE] = on_linear,
+    [EV_LINEAR_FAILED] = on_linear_failed,
+};
+
+void toast_event(struct console *c, const struct event *e)
+{
+    if (!e->replayed && e->kind < EV_N && on_kind[e->kind])
+        on_kind[e->kind](c, e);
+}
+
+void toast_draw(const struct toast *t, const struct layout *l, struct canvas *c)
+{
+    style_t style = t->bad ? STYLE_ERROR : STYLE_SELECT;
+    int row = l->shown[PANE_LOG] ? l->rect[PANE_LOG].row : c->rows - 2;
+    if (!t->text[0] || row < 1)
+        return;
+    canvas_fill(c, (struct rect){row, 0, 1, c->cols}, ' ', style);
+    canvas_text_middle(c, row, 1, c->cols - 2, style, t->text);
+}
