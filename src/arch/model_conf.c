@@ -16,7 +16,7 @@ static const char *stem_name(int i)
 
 static const char *dtype_choice(int i)
 {
-    static const char *const names[] = {"f32", "bf16", NULL};
+    static const char *const names[] = {"auto", "f32", "bf16", NULL};
     return names[i];
 }
 
@@ -37,9 +37,10 @@ const struct conf_field model_conf_fields[] = {
     {.name = "dtype",
      .type = CONF_CHOICE,
      CONF_AT(struct model_conf, dtype),
-     .value = "f32",
+     .value = "auto",
      .choices = dtype_choice,
-     .help = "Type the encoder computes in; the weights that are trained are always f32."},
+     .help = "Type the encoder computes in; the weights that are trained are always f32. auto: bf16 "
+             "on a GPU, f32 on the CPU."},
     {.name = "projection_dim",
      .type = CONF_INT,
      CONF_AT(struct model_conf, projection_dim),

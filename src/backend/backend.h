@@ -30,6 +30,7 @@ struct device_info {
     char detail[256]; /* "2 threads, AVX-512, bf16"; or why it cannot be used */
     bool usable;
     size_t memory_bytes; /* total */
+    char bus[24];        /* a GPU's PCI address, "00000000:17:00.0"; "" for what has none */
     char libraries[128]; /* what results depend on besides the name: "oneDNN 2.6.3, avx512_core" */
 };
 
@@ -130,6 +131,7 @@ struct backend_class {
     /* Asked for each node that could be fused; `y` is its output. */
     bool (*can_fuse)(const struct device *, enum fusion, const struct tensor *y);
     bool (*has_dtype)(const struct device *, enum dtype, char *why, size_t why_bytes);
+    enum dtype preferred; /* to compute in, unless the recipe says */
     const struct kernel *const *kernels; /* [OP_N]; NULL: op not supported */
 };
 

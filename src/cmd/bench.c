@@ -2,16 +2,9 @@
 #include "cmd/bench_loss.h"
 #include "cmd/bench_step.h"
 #include "cmd/cmd.h"
-#include "objective/objective.h"
 
 #include <jansson.h>
-#include <string.h>
-
-static const char *word(const struct cmd_args *args, const char *option, const char *fallback)
-{
-    const char *given = cmd_value(args, option);
-    return given ? given : fallback;
-}
+#include <stdlib.h>
 
 static int whole(const struct cmd_args *args, const char *option, long min, long max, long fallback,
                  int *out, struct err *e)
@@ -23,38 +16,30 @@ static int whole(const struct cmd_args *args, const char *option, long min, long
     return 0;
 }
 
-static int loss_only(const struct cmd_args *args, struct err *e)
+static int loss_only(const struct cmd_args *args, const struct settings *s, struct err *e)
 {
-    struct bench_loss o = {.device = word(args, "device", "auto"), .json = cmd_has(args, "json")};
+    struct bench_loss o = {
+        .device = s->run.device, .threads = (int)s->run.threads, .json = cmd_has(args, "json")};
     if (whole(args, "rows", 2, 1 << 20, 2048, &o.rows, e) < 0 ||
         whole(args, "dim", 1, 1 << 16, 128, &o.dim, e) < 0 ||
         whole(args, "steps", 1, 1000000, 20, &o.steps, e) < 0 ||
-        whole(args, "warmup", 0, 1000000, 3, &o.warmup, e) < 0 ||
-        whole(args, "threads", 0, 1024, 0, &o.threads, e) < 0)
+        whole(args, "warmup", 0, 1000000, 3, &o.warmup, e) < 0)
         return -1;
     return bench_loss_only(&o, e);
 }
 
-static int read_options(const struct cmd_args *args, struct bench_step *o, struct err *e)
+static int read_options(const struct cmd_args *args, const struct settings *s, struct bench_step *o,
+                        struct err *e)
 {
-    *o = (struct bench_step){.objective = word(args, "loss", "supcon"),
-                             .device = word(args, "device", "auto"),
-                             .model = {.projection_dim = 128}};
-    const struct arch_class *arch = arch_find(word(args, "arch", "resnet18"), e);
-    if (!arch)
-        return -1;
-    size_t first = strcspn(arch->stems, " ");
-    snprintf(o->model.arch, sizeof o->model.arch, "%s", arch->name);
-    snprintf(o->model.stem, sizeof o->model.stem, "%.*s", (int)first, arch->stems);
-    if (cmd_has(args, "stem"))
-        snprintf(o->model.stem, sizeof o->model.stem, "%s", cmd_value(args, "stem"));
-    snprintf(o->model.dtype, sizeof o->model.dtype, "%s", word(args, "dtype", "f32"));
+    *o = (struct bench_step){.objective = s->objective.name,
+                             .device = s->run.device,
+                             .threads = (int)s->run.threads,
+                             .model = s->model};
     return whole(args, "size", 1, 4096, 32, &o->size, e) < 0 ||
                    whole(args, "batch-size", 1, 1 << 20, 64, &o->batch, e) < 0 ||
                    whole(args, "classes", 2, 1 << 20, 10, &o->n_classes, e) < 0 ||
                    whole(args, "steps", 1, 1000000, 6, &o->steps, e) < 0 ||
-                   whole(args, "warmup", 0, 1000000, 2, &o->warmup, e) < 0 ||
-                   whole(args, "threads", 0, 1024, 0, &o->threads, e) < 0
+                   whole(args, "warmup", 0, 1000000, 2, &o->warmup, e) < 0
                ? -1
                : 0;
 }
@@ -64,7 +49,7 @@ static int print_json(const struct bench_step *o, const struct bench_result *r, 
     json_t *line = json_pack(
         "{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "arch",
         o->model.arch, "stem", o->model.stem, "size", o->size, "batch_size", o->batch, "views",
-        r->views, "loss", o->objective, "dtype", o->model.dtype, "device", r->device, "threads",
+        r->views, "loss", o->objective, "dtype", r->dtype, "device", r->device, "threads",
         r->threads, "ms", r->ms, "views_per_s", r->views_per_s, "share", r->primitives_ms / r->ms,
         "peak_mib", r->peak_mib, "arena_mib", r->arena_mib, "gflops", r->gflops, "last_loss",
         r->loss);
@@ -81,7 +66,7 @@ static void print_text(const struct bench_step *o, const struct bench_result *r)
 {
     printf("%s, stem %s, %dx%d, %d images in %d view%s, %s, %s\n", o->model.arch, o->model.stem,
            o->size, o->size, o->batch, r->views, r->views == 1 ? "" : "s", o->objective,
-           o->model.dtype);
+           r->dtype);
     printf("device       %s, %d thread%s\n", r->device, r->threads, r->threads == 1 ? "" : "s");
     printf("step         %.3f ms, median of %d\n", r->ms, o->steps);
     printf("views        %.1f per second\n", r->views_per_s);
@@ -92,13 +77,11 @@ static void print_text(const struct bench_step *o, const struct bench_result *r)
            r->arena_mib);
 }
 
-static int run(const struct cmd_args *args, struct err *e)
+static int whole_step(const struct cmd_args *args, const struct settings *s, struct err *e)
 {
     struct bench_step o;
     struct bench_result r;
-    if (cmd_has(args, "loss-only"))
-        return loss_only(args, e);
-    if (read_options(args, &o, e) < 0 || bench_step(&o, &r, e) < 0)
+    if (read_options(args, s, &o, e) < 0 || bench_step(&o, &r, e) < 0)
         return -1;
     if (cmd_has(args, "json"))
         return print_json(&o, &r, e);
@@ -106,30 +89,41 @@ static int run(const struct cmd_args *args, struct err *e)
     return 0;
 }
 
+static int run(const struct cmd_args *args, struct err *e)
+{
+    struct settings *s = calloc(1, sizeof *s);
+    int rc = s ? cmd_settings(args, NULL, s, NULL, e) : err_set(e, EXIT_OS, "out of memory");
+    if (rc == 0)
+        rc = (cmd_has(args, "loss-only") ? loss_only : whole_step)(args, s, e);
+    free(s);
+    return rc;
+}
+
 static const struct cmd_option options[] = {
-    {"arch", 0, "NAME", "architecture (resnet18)", false},
-    {"stem", 0, "NAME", "stem: imagenet or cifar (the architecture's first)", false},
-    {"size", 0, "N", "height and width of the images (32)", false},
-    {"batch-size", 0, "N", "images in a step, each in as many views as the loss wants (64)", false},
-    {"loss", 0, "NAME", "objective: supcon, simclr, cross-entropy (supcon)", false},
-    {"classes", 0, "K", "classes (10)", false},
-    {"dtype", 0, "TYPE", "type of the activations: f32 or bf16 (f32)", false},
-    {"device", 0, "ID", "device: auto, cpu, cuda, cuda:N (auto)", false},
-    {"threads", 0, "N", "threads of the CPU (0: as the affinity mask allows)", false},
-    {"steps", 0, "N", "steps that are timed", false},
-    {"warmup", 0, "N", "steps before that", false},
-    {"loss-only", 0, NULL, "time the contrastive loss alone, on random rows", false},
-    {"rows", 0, "M", "with --loss-only: rows, two views of M/2 samples (2048)", false},
-    {"dim", 0, "D", "with --loss-only: length of a row (128)", false},
-    {"json", 0, NULL, "print one JSON object", false},
-    {NULL, 0, NULL, NULL, false},
+    {"arch", 0, "ARCH", "time the architecture ARCH [resnet18]", "model.arch", false},
+    {"stem", 0, "STEM", "give it the stem imagenet or cifar [cifar]", "model.stem", false},
+    {"size", 0, "H", "use images of H x H [32]", NULL, false},
+    {"batch-size", 0, "N", "use N images, each in as many views as the loss wants [64]", NULL,
+     false},
+    {"loss", 'l', "LOSS", "use the loss LOSS [supcon]", "objective.name", false},
+    {"classes", 0, "K", "use K classes [10]", NULL, false},
+    {"dtype", 0, "TYPE", "compute in f32 or bf16 [auto]", "model.dtype", false},
+    CMD_OPTION_DEVICE,
+    CMD_OPTION_THREADS,
+    {"steps", 0, "N", "time N steps [6, or 20 with --loss-only]", NULL, false},
+    {"warmup", 0, "N", "make N steps before that [2, or 3 with --loss-only]", NULL, false},
+    {"loss-only", 0, NULL, "time the contrastive loss alone, on random rows", NULL, false},
+    {"rows", 0, "M", "with --loss-only, use M rows: two views of M/2 samples [2048]", NULL, false},
+    {"dim", 0, "D", "with --loss-only, use rows of length D [128]", NULL, false},
+    CMD_OPTION_JSON,
+    {0},
 };
 
 const struct cmd_class cmd_bench = {
     .name = "bench",
     .operands = "",
     .help =
-        "time a training step\n\n"
+        "Time a training step\n\n"
         "The step is a whole one with resident random images: forward, backward, norm of the "
         "gradients, update. The median is printed with the views per second; the share, which is "
         "the sum of the times of its calls, each run alone, over the time of the step (1: nothing "

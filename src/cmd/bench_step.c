@@ -133,13 +133,20 @@ static int time_steps(struct bench *b, struct bench_result *out, struct err *e)
     return rc;
 }
 
+/* Of the device's memory where it has its own; the process's otherwise. */
+static double free_mib(struct device *dev)
+{
+    return dev->class->memory_free ? (double)dev->class->memory_free(dev) / 1048576 : 0;
+}
+
 static int measure(struct bench *b, struct bench_result *out, struct err *e)
 {
-    double before = resident_mib("VmRSS");
+    double before = resident_mib("VmRSS"), device_before = free_mib(&b->dev);
     if (open_network(b, e) < 0 || make_plan(b, e) < 0 || feed(b, e) < 0 ||
         time_steps(b, out, e) < 0)
         return -1;
-    out->peak_mib = resident_mib("VmHWM") - before;
+    out->peak_mib =
+        device_before > 0 ? device_before - free_mib(&b->dev) : resident_mib("VmHWM") - before;
     if (step_profile(b->step, PROFILE_RUNS, &out->primitives_ms, e) < 0)
         return -1;
     out->views = b->views;
@@ -147,6 +154,7 @@ static int measure(struct bench *b, struct bench_result *out, struct err *e)
     out->views_per_s = b->views * b->o->batch / out->ms * 1000;
     out->gflops = (double)plan_flops(b->plan) / out->ms * 1e-6;
     out->arena_mib = (double)plan_arena_bytes(b->plan) / 1048576;
+    snprintf(out->dtype, sizeof out->dtype, "%s", b->net.model.dtype);
     snprintf(out->device, sizeof out->device, "%s", b->dev.info.name);
     return 0;
 }

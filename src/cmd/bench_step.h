@@ -22,6 +22,7 @@ struct bench_result {
     double loss;          /* of the last step: that it computed something */
     int views, threads;
     char device[128];
+    char dtype[8]; /* what auto has become */
 };
 
 int bench_step(const struct bench_step *, struct bench_result *, struct err *);

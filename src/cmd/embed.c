@@ -4,6 +4,7 @@
  */
 #include "backend/backend.h"
 #include "backend/tuning.h"
+#include "base/file.h"
 #include "base/safetensors.h"
 #include "cmd/cmd.h"
 #include "data/loader.h"
@@ -117,30 +118,53 @@ static bool is_dataset(const char *word)
     return false;
 }
 
+static const char *dataset_at(void *ctx, int i)
+{
+    (void)ctx;
+    return dataset_classes[i] ? dataset_classes[i]->name : NULL;
+}
+
+/* A word that is no file may have been meant as a data set. */
+static int no_input(const char *word, struct err *e)
+{
+    char names[256] = "";
+    size_t n = 0;
+    const char *near = nearest_word(word, dataset_at, NULL);
+    if (near)
+        return err_set(e, EXIT_NOINPUT,
+                       "--input: %s is neither a file nor a data set; did you mean %s?", word,
+                       near);
+    for (int i = 0; dataset_classes[i] && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "",
+                              dataset_classes[i]->name);
+    return err_set(e, EXIT_NOINPUT, "--input: there is no file %s; the data sets are %s", word,
+                   names);
+}
+
+static int read_input(struct embed *m, const char *word, struct err *e)
+{
+    if (!is_dataset(word))
+        return path_exists(word) ? read_file(m, word, e) : no_input(word, e);
+    if (read_dataset(m, word, e) == 0)
+        return 0;
+    cmd_rename_key(e, "data.name", "input");
+    return -1;
+}
+
 static int read_options(const struct cmd_args *args, struct embed *m, struct err *e)
 {
-    static const char *const keys[][2] = {{"arch", "model.arch"},
-                                          {"stem", "model.stem"},
-                                          {"device", "device"},
-                                          {"threads", "threads"},
-                                          {"data-path", "data.path"}};
     static const char *const needed[] = {"weights", "input", "output"};
     long classes;
     for (int i = 0; i < 3; i++)
         if (!cmd_value(args, needed[i]))
-            return err_set(e, EXIT_USAGE, "--%s is missing; see supcon embed --help", needed[i]);
-    conf_defaults(settings_table, &m->s, NULL);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        char set[1200];
-        const char *value = cmd_value(args, keys[i][0]);
-        snprintf(set, sizeof set, "%s=%s", keys[i][1], value ? value : "");
-        if (value && conf_set(settings_table, &m->s, set, NULL, e) != 0)
-            return err_prefix(e, "--%s", keys[i][0]);
-    }
+            return err_set(e, EXIT_USAGE,
+                           "missing option '--%s'; it takes --weights, --input and --output, try "
+                           "'supcon embed --help'",
+                           needed[i]);
     if (cmd_int(args, "classes", 1, 1 << 20, 10, &classes, e) != 0)
         return -1;
     m->shape.n_classes = (int)classes;
-    return settings_check(&m->s, e);
+    return cmd_settings(args, NULL, &m->s, NULL, e);
 }
 
 static int prepare(struct embed *m, const char *weights, struct err *e)
@@ -151,6 +175,7 @@ static int prepare(struct embed *m, const char *weights, struct err *e)
     if (!m->tuning)
         return err_set(e, EXIT_OS, "out of memory");
     tuning_load_cache(m->tuning);
+    snprintf(m->s.model.dtype, sizeof m->s.model.dtype, "f32");
     if (device_open(&m->dev, m->s.run.device, &options, e) != 0 ||
         network_init(&m->net, &m->dev, &m->s.model, &m->shape, 1, e) != 0 ||
         network_load_weights(&m->net, weights, e) != 0)
@@ -220,10 +245,8 @@ static int run(const struct cmd_args *args, struct err *e)
     if (!m)
         return err_set(e, EXIT_OS, "out of memory");
     int rc = read_options(args, m, e);
-    if (rc == 0) {
-        const char *input = cmd_value(args, "input");
-        rc = is_dataset(input) ? read_dataset(m, input, e) : read_file(m, input, e);
-    }
+    if (rc == 0)
+        rc = read_input(m, cmd_value(args, "input"), e);
     if (rc == 0)
         rc = prepare(m, cmd_value(args, "weights"), e);
     if (rc == 0)
@@ -237,27 +260,29 @@ static int run(const struct cmd_args *args, struct err *e)
 }
 
 static const struct cmd_option options[] = {
-    {"arch", 0, "ARCH", "architecture (resnet18)", false},
-    {"stem", 0, "STEM", "its stem: imagenet or cifar (cifar)", false},
-    {"classes", 0, "K", "classes of the classifier (10)", false},
-    {"weights", 'w', "FILE", "weights: a safetensors file under torchvision's names", false},
-    {"input", 'i', "INPUT", "a safetensors file with images [N,3,H,W], or the name of a data set",
+    {"arch", 0, "ARCH", "the weights are those of the architecture ARCH [resnet18]", "model.arch",
      false},
-    {"output", 'o', "FILE", "where features [N,D] and logits [N,K] go", false},
-    {"data-path", 0, "DIR", "folder of the data set", false},
-    {"device", 0, "DEVICE", "device: auto, cpu, cuda or cuda:N (auto)", false},
-    {"threads", 0, "N", "threads (as training would choose)", false},
-    {NULL, 0, NULL, NULL, false},
+    {"stem", 0, "STEM", "with the stem imagenet or cifar [cifar]", "model.stem", false},
+    {"classes", 0, "K", "and a classifier, if any, of K classes [10]", NULL, false},
+    {"weights", 'w', "FILE", "read weights from the safetensors file FILE (needed)", NULL, false},
+    {"input", 'i', "INPUT", "read images from a safetensors file, or from a data set (needed)",
+     NULL, false},
+    {"output", 'o', "FILE", "write features to the safetensors file FILE (needed)", NULL, false},
+    {"data-path", 0, "DIR", "find the data set in the folder DIR", "data.path", false},
+    CMD_OPTION_DEVICE,
+    CMD_OPTION_THREADS,
+    {0},
 };
 
 const struct cmd_class cmd_embed = {
     .name = "embed",
     .operands = "",
     .help =
-        "compute the features of images\n\n"
-        "The input is a safetensors file with the tensor images [N,3,H,W], f32 and normalised, or the "
-        "name of a data set, of which the test part is taken. The output holds features [N,D], "
-        "logits [N,K] when the weights hold a classifier, and the labels of a data set.",
+        "Compute the features of images\n\n"
+        "The weights bear torchvision's names. The input is a safetensors file with the tensor "
+        "images [N,3,H,W], f32 and normalised, or the name of a data set, of which the test part is "
+        "taken. The output holds features [N,D], logits [N,K] when the weights hold a classifier, "
+        "and the labels of a data set.",
     .options = options,
     .run = run,
 };

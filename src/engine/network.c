@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void network_resolve(struct model_conf *model, const struct device *dev)
+{
+    if (!strcmp(model->dtype, "auto"))
+        snprintf(model->dtype, sizeof model->dtype, "%s", dtype_name(dev->class->preferred));
+}
+
 static int dtype_of(const struct model_conf *model, enum dtype *out, struct err *e)
 {
     static const enum dtype known[] = {DT_F32, DT_BF16};
@@ -136,6 +142,7 @@ int network_init(struct network *net, struct device *dev, const struct model_con
                  const struct network_shape *shape, uint64_t seed, struct err *e)
 {
     *net = (struct network){.dev = dev, .model = *model, .shape = *shape};
+    network_resolve(&net->model, dev);
     net->live[GROUP_ENCODER] = true;
     net->arch = arch_find(model->arch, e);
     if (!net->arch || check(net, e) < 0)

@@ -24,6 +24,9 @@ struct network {
     bool live[GROUP_N];    /* heads that hold something learned or loaded: these are saved */
 };
 
+/* model.dtype auto becomes the type the device prefers. */
+void network_resolve(struct model_conf *, const struct device *);
+
 /* Declares and initialises all parameters from the seed. dtype of `model` must be supported by the
  * device. */
 int network_init(struct network *, struct device *, const struct model_conf *,

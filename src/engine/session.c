@@ -63,6 +63,7 @@ static int prepare_new(struct engine *e, const struct trainer_watch *w, struct e
     json_t *record = record_of_recipe(o->recipe);
     int rc = trainer_open(&e->trainer, &e->settings, record, w, err);
     json_decref(record);
+    e->settings.model = e->trainer.settings.model; /* what auto has become */
     if (rc != 0 || run_create(&e->run, &e->settings, o->recipe, o->run_dir, err) != 0)
         return -1;
     engine_run_is_there(e);

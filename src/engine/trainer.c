@@ -78,7 +78,10 @@ static int open_device(struct trainer *t, const json_t *record, struct err *e)
     struct device_options options = {.threads = (int)t->settings.run.threads,
                                      .deterministic = t->settings.run.deterministic,
                                      .tuning = t->tuning};
-    return device_open(&t->dev, t->settings.run.device, &options, e);
+    if (device_open(&t->dev, t->settings.run.device, &options, e) != 0)
+        return -1;
+    network_resolve(&t->settings.model, &t->dev);
+    return 0;
 }
 
 int trainer_open(struct trainer *t, const struct settings *s, const json_t *record,

@@ -179,5 +179,6 @@ const struct backend_class cpu_backend = {
     .depth = 1,
     .can_fuse = can_fuse,
     .has_dtype = has_dtype,
+    .preferred = DT_F32,
     .kernels = cpu_kernels,
 };
