@@ -173,16 +173,16 @@ int k_judge(struct CUstream_st *, int n_losses, const float *losses, int n_d, co
             uint32_t *held);
 
 /*
- * Augmentation of a resident u8 data set [count][H][W][C] (or [C][H][W] where chw): one block per
- * view reads the sample that params[i].sample names, and writes image i of `out`, normalised.
- * params: struct view_params of data/augment_pixel.h.
+ * Augmentation: one block per view makes image i of `y` from params[i], of the row of `images`
+ * [rows][C][from_height][from_width] that it names; see data/augment_pixel.h.
  */
+struct augment_shape;
+struct view_params;
 struct k_augment {
     struct k_map out;
-    int src_h, src_w, src_c, chw;
-    float mean[3], inv_std[3];
+    const struct augment_shape *shape; /* host memory */
     const uint8_t *images;
-    const void *params;
+    const struct view_params *params;
     void *y;
 };
 int k_augment(struct CUstream_st *, const struct k_augment *);

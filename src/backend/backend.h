@@ -62,13 +62,14 @@ struct update {
     const uint32_t *held; /* nothing is written where this is not zero; NULL: always write */
 };
 
-/* Augmentation on the device: image i of the output is a view of the sample that params[i] names.
- */
+/* Augmentation on the device: image i of the output is the view that params[i] describes (see
+ * data/augment_pixel.h); its sample is a row of `images`. */
+struct augment_shape;
+struct view_params;
 struct device_augment {
-    const uint8_t *images; /* device memory: [count][C][H][W] */
-    int channels, height, width;
-    float mean[3], inv_std[3];
-    const void *params; /* device memory: struct view_params [rows of the output] */
+    const struct augment_shape *shape;
+    const uint8_t *images;            /* device memory: [rows][C][from_height][from_width] */
+    const struct view_params *params; /* device memory: [images of the output] */
 };
 
 /*
@@ -131,7 +132,7 @@ struct backend_class {
     /* Asked for each node that could be fused; `y` is its output. */
     bool (*can_fuse)(const struct device *, enum fusion, const struct tensor *y);
     bool (*has_dtype)(const struct device *, enum dtype, char *why, size_t why_bytes);
-    enum dtype preferred; /* to compute in, unless the recipe says */
+    enum dtype preferred;                /* to compute in, unless the recipe says */
     const struct kernel *const *kernels; /* [OP_N]; NULL: op not supported */
 };
 
