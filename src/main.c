@@ -4,10 +4,13 @@
  * write points.
  */
 #include "base/place.h"
+#include "base/signals.h"
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,22 +34,48 @@ static void limit_spinning(char **argv)
     execv(self, argv); /* returns only on failure, and then all is as before */
 }
 
-/* Output that did not reach its file is an error; a reader that went away (EPIPE) is not. */
+/*
+ * A standard stream that is closed would be opened again by the next file, which then is written
+ * over by messages. This one fails with "Bad file descriptor", as the closed one would.
+ */
+static void fill_streams(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY}; /* the useless way */
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) < 0)
+            return;
+}
+
+/* Output is kept until the end (a command prints little), so that a failure is seen with its
+ * reason; a terminal sees lines at once. */
+static void hold_output(void)
+{
+    static char held[1 << 18];
+    if (!isatty(STDOUT_FILENO))
+        setvbuf(stdout, held, _IOFBF, sizeof held);
+}
+
+/* Output that did not reach its file is an error. When its reader went away, the process ends as
+ * any tool of a pipeline, by SIGPIPE, also where that is ignored. */
 static int close_stdout(int code)
 {
-    bool failed = ferror(stdout) != 0;
     errno = 0;
-    if (fclose(stdout) != 0)
-        failed = true;
-    if (!failed || errno == EPIPE)
+    bool failed = ferror(stdout) != 0;
+    int reason = fclose(stdout) != 0 ? errno : 0;
+    if (!failed && !reason)
         return code;
-    fprintf(stderr, "supcon: cannot write standard output: %s\n", strerror(errno ? errno : EIO));
+    if (reason == EPIPE)
+        signals_die(SIGPIPE);
+    fprintf(stderr, "supcon: cannot write standard output: %s\n",
+            reason ? strerror(reason) : "an earlier write failed");
     return code ? code : EXIT_IO;
 }
 
 int main(int argc, char **argv)
 {
     limit_spinning(argv);
+    fill_streams();
+    hold_output();
     place_terminfo();
     setlocale(LC_CTYPE, "");
     struct err e = {0};

@@ -90,8 +90,7 @@ static void take_text(const struct walk *w, const char *text, size_t n)
         walk_root(w, config_root_setting(&c));
     else
         conf_report_add(w->report, config_error_line(&c),
-                        "%s; expected is NAME = VALUE; or "
-                        "SECTION: { NAME = VALUE; ... };",
+                        "%s; expected NAME = VALUE; or SECTION: { NAME = VALUE; ... };",
                         config_error_text(&c));
     config_destroy(&c);
     free(clean);
@@ -163,36 +162,72 @@ static bool valid_key(const char *key)
            (!dot || !strchr(dot + 1, '.'));
 }
 
-int conf_set(const struct conf_section *table, void *settings, const char *assignment,
-             struct conf_origin *origin, struct err *e)
+/* "SECTION: { NAME = VALUE };" as it would stand in a recipe; NULL when memory is short. */
+static char *assignment_text(const struct conf_section *table, const char *key, const char *value,
+                             size_t *n)
 {
-    const char *equals = strchr(assignment, '=');
-    char key[128], *text = NULL;
+    char *text = NULL;
+    const char *dot = strchr(key, '.');
+    FILE *out = open_memstream(&text, n);
+    if (!out)
+        return NULL;
+    if (dot)
+        fprintf(out, "%.*s: { ", (int)(dot - key), key);
+    put_assignment(out, conf_find(table, key, NULL), dot ? dot + 1 : key,
+                   value + strspn(value, " \t"));
+    fputs(dot ? " };" : "", out);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* One key from outside a recipe; `place` is what messages call it. */
+static int set_key(const struct walk *w, const char *key, const char *value, const char *place,
+                   struct err *e)
+{
     size_t n = 0;
-    snprintf(key, sizeof key, "%.*s", equals ? (int)(equals - assignment) : 0, assignment);
-    if (!equals || !valid_key(key) || (size_t)(equals - assignment) >= sizeof key)
-        return err_set(e, EXIT_CONFIG, "--set %.200s: expected is SECTION.KEY=VALUE", assignment);
-    FILE *out = open_memstream(&text, &n);
-    struct conf_report *r = conf_report_new("--set", false);
-    if (!out || !r) {
-        if (out)
-            fclose(out);
+    char *text = assignment_text(w->table, key, value, &n);
+    struct conf_report *r = conf_report_new(place, false);
+    if (!text || !r) {
         free(text);
         free(r);
         return out_of_memory(e);
     }
-    char *dot = strchr(key, '.');
-    if (dot)
-        fprintf(out, "%.*s: { ", (int)(dot - key), key);
-    put_assignment(out, conf_find(table, key, NULL), dot ? dot + 1 : key,
-                   equals + 1 + strspn(equals + 1, " \t"));
-    fputs(dot ? " };" : "", out);
-    if (fclose(out) == 0 && n <= CONF_MAX_BYTES)
-        take_text(&(struct walk){table, settings, origin, r}, text, n);
+    if (n <= CONF_MAX_BYTES)
+        take_text(&(struct walk){w->table, w->settings, w->origin, r}, text, n);
     else
         conf_report_add(r, 0, "%s: the value is too long", key);
     free(text);
     return conf_report_take(r, NULL, e);
+}
+
+int conf_set(const struct conf_section *table, void *settings, const char *assignment,
+             struct conf_origin *origin, struct err *e)
+{
+    const char *equals = strchr(assignment, '=');
+    char key[128];
+    snprintf(key, sizeof key, "%.*s", equals ? (int)(equals - assignment) : 0, assignment);
+    if (!equals || !valid_key(key) || (size_t)(equals - assignment) >= sizeof key)
+        return err_set(e, EXIT_CONFIG,
+                       "--set %.200s: expected SECTION.KEY=VALUE, as in --set train.epochs=20",
+                       assignment);
+    return set_key(&(struct walk){table, settings, origin, NULL}, key, equals + 1, "--set", e);
+}
+
+int conf_set_option(const struct conf_section *table, void *settings, const struct conf_option *o,
+                    struct conf_origin *origin, struct err *e)
+{
+    char front[192], rest[sizeof e->msg];
+    struct err own;
+    if (set_key(&(struct walk){table, settings, origin, NULL}, o->key, o->value, o->name, &own) ==
+        0)
+        return 0;
+    int n = snprintf(front, sizeof front, "%s: %s: ", o->name, o->key);
+    bool named = strncmp(own.msg, front, (size_t)n) == 0;
+    snprintf(rest, sizeof rest, "%s", named ? own.msg + n : own.msg);
+    return err_set(e, own.code == EXIT_CONFIG ? EXIT_USAGE : own.code, "%s%s%s",
+                   named ? o->name : "", named ? ": " : "", rest);
 }
 
 void conf_defaults(const struct conf_section *table, void *settings, struct conf_origin *origin)

@@ -67,6 +67,13 @@ int conf_read(const struct conf_section *table, void *settings, const char *path
 /* "section.key=value" with libconfig syntax; a bare word is a string. */
 int conf_set(const struct conf_section *table, void *settings, const char *assignment,
              struct conf_origin *, struct err *);
+/* A key's value given by an option of its own, as --device=cpu: messages begin with the option's
+ * name, which is also the value's origin, and the code is EXIT_USAGE. */
+struct conf_option {
+    const char *name, *key, *value; /* "--device", "device", "cpu" */
+};
+int conf_set_option(const struct conf_section *table, void *settings, const struct conf_option *,
+                    struct conf_origin *, struct err *);
 /* Keys that were set although the selected kind does not use them: "objective.temperature is not
  * used by cross-entropy". */
 void conf_unused(const struct conf_section *table, const void *settings, const struct conf_origin *,

@@ -1,7 +1,7 @@
 /*
- * What the files behind conf.h share. A recipe passes three gates: the lexer (bytes, numbers,
- * texts, nesting), libconfig (grammar), and the tables (keys, types, ranges). Mistakes of all three
- * meet in one report, ordered by line.
+ * What the files behind conf.h share. A recipe passes three gates: the lexer with the grammar
+ * (bytes, numbers, texts, order of tokens), libconfig, and the tables (keys, types, ranges).
+ * Mistakes of all three meet in one report, ordered by line.
  */
 #ifndef SUPCON_BASE_CONF_IMPL_H
 #define SUPCON_BASE_CONF_IMPL_H
@@ -13,7 +13,8 @@ enum {
     CONF_MAX_BYTES = 64 * 1024,
     CONF_MAX_DEPTH = 8,
     CONF_MAX_PROBLEMS = 64,
-    CONF_POISON = 1 /* first byte of a text that stands for a value already reported */
+    CONF_MAX_SEEN = 256, /* keys whose repetition is noticed */
+    CONF_POISON = 1      /* first byte of a text that stands for a value already reported */
 };
 
 struct conf_report {
@@ -38,6 +39,56 @@ int conf_report_take(struct conf_report *, struct conf_errors *errors, struct er
  * kept. NULL when what follows would make no sense. The caller frees. */
 char *conf_lex(const char *text, size_t n, struct conf_report *);
 
+enum conf_token_kind {
+    TOKEN_NAME,
+    TOKEN_EQUALS, /* = or : */
+    TOKEN_VALUE,  /* number, text, true or false */
+    TOKEN_OPEN,
+    TOKEN_CLOSE,
+    TOKEN_SEPARATOR, /* ; or , */
+    TOKEN_END
+};
+struct conf_token {
+    enum conf_token_kind kind;
+    const char *text; /* as it stands in the recipe */
+    size_t n;
+    int line;
+};
+
+enum conf_state { /* what may come next */
+                  GRAMMAR_NAME,
+                  GRAMMAR_EQUALS,
+                  GRAMMAR_VALUE,
+                  GRAMMAR_END,   /* a setting is complete */
+                  GRAMMAR_FIRST, /* of a list, which may be empty */
+                  GRAMMAR_ITEM,  /* of a list, after a comma */
+                  GRAMMAR_NEXT   /* a comma or the end of the list */
+};
+
+struct conf_grammar { /* zeroed but for the report: at the beginning */
+    struct conf_report *report;
+    enum conf_state state;
+    bool text;     /* the value before was a text */
+    bool again;    /* within a section that was there before */
+    bool repeated; /* some key is there twice */
+    char name[64]; /* the last one */
+    char key[132]; /* the same with its section */
+    int depth;
+    struct conf_level {
+        char open, name[64];
+        int line;
+    } level[CONF_MAX_DEPTH];
+    int n_seen;
+    struct {
+        char key[132];
+        int line;
+    } seen[CONF_MAX_SEEN];
+};
+
+/* The next token; false when it was reported and what follows would make no sense. */
+bool conf_grammar_take(struct conf_grammar *, const struct conf_token *);
+bool conf_grammar_wants_value(const struct conf_grammar *);
+
 /* Reads one libconfig value into its field. False when it was reported. */
 bool conf_take_value(const struct conf_field *, const char *key, const config_setting_t *,
                      void *section, struct conf_report *);
@@ -45,6 +96,9 @@ bool conf_take_value(const struct conf_field *, const char *key, const config_se
 /* Value of a field as it stands in a recipe; texts are quoted if asked for. */
 void conf_value_text(const struct conf_field *, const void *section, bool quoted, char *out,
                      size_t size);
+/* As a person writes it: the shortest text that reads back as the same double, without exponent
+ * unless that saves many zeros: "10", "0.0001", "1e20". */
+void conf_number_text(double, char *out, size_t size);
 /* "0.001 to 1000", "at least 0", "" when there is no bound. */
 void conf_range_text(const struct conf_field *, char *out, size_t size);
 /* "sgd, rmsprop". */

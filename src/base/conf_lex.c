@@ -1,7 +1,7 @@
 /*
- * The gate before libconfig: bytes, numbers, texts, nesting. libconfig 1.5 wraps integers, takes
- * 1e999 for infinity and follows @include; here each literal is read once with range checks and
- * handed on in canonical form. Grammar is left to libconfig.
+ * The gate before libconfig: bytes, numbers, texts. libconfig 1.5 wraps integers, takes 1e999 for
+ * infinity and follows @include; here each literal is read once with range checks and handed on in
+ * canonical form. conf_grammar.c sees every token and decides whether a word is a name or a value.
  */
 #include "base/conf_impl.h"
 
@@ -16,12 +16,9 @@
 struct lexer {
     const char *p, *end;
     int line;
-    char section[64], key[132]; /* last names seen, for messages */
-    bool want_value;            /* after "=" or ":", and between list brackets */
-    int depth;
-    char open[CONF_MAX_DEPTH];
     char *out; /* write position */
     struct conf_report *report;
+    struct conf_grammar grammar;
     bool dead;
 };
 
@@ -33,21 +30,23 @@ static void emit(struct lexer *x, const char *s, size_t n)
     x->out += n;
 }
 
-static bool in_list(const struct lexer *x)
-{
-    return x->depth > 0 && x->open[x->depth - 1] != '{';
-}
-
 static void emit_value(struct lexer *x, const char *s)
 {
     emit(x, s, strlen(s));
-    x->want_value = in_list(x);
 }
 
 /* A value that was reported: later gates must not complain again. */
 static void emit_poison(struct lexer *x)
 {
     emit_value(x, poison);
+}
+
+/* Tells the grammar of the n bytes at `text`. */
+static bool take(struct lexer *x, enum conf_token_kind kind, const char *text, size_t n)
+{
+    x->dead =
+        x->dead || !conf_grammar_take(&x->grammar, &(struct conf_token){kind, text, n, x->line});
+    return !x->dead;
 }
 
 static bool word_byte(char c)
@@ -109,22 +108,23 @@ static void lex_text(struct lexer *x)
             conf_report_add(x->report, x->line,
                             "%s: only \\\\, \\\" and \\xNN of a printable character are allowed "
                             "after a backslash",
-                            x->key);
+                            x->grammar.key);
             good = false;
         }
         x->p += n ? n : x->p[1] == '\n' ? 1 : 2;
     }
     if (x->p >= x->end || *x->p != '"') {
-        conf_report_add(x->report, x->line, "%s: the text has no closing quote", x->key);
+        conf_report_add(x->report, x->line, "%s: the text has no closing quote", x->grammar.key);
         good = false;
     } else {
         x->p++;
     }
+    if (!take(x, TOKEN_VALUE, start, (size_t)(x->p - start)))
+        return;
     if (good)
         emit(x, start, (size_t)(x->p - start));
     else
-        emit(x, poison, sizeof poison - 1);
-    x->want_value = in_list(x);
+        emit_poison(x);
 }
 
 static bool not_finite_word(const char *word)
@@ -175,7 +175,7 @@ static void lex_number(struct lexer *x, const char *word)
             conf_report_add(x->report, x->line,
                             "%s: %s does not fit in 64 bits; the largest whole number is "
                             "9223372036854775807",
-                            x->key, word);
+                            x->grammar.key, word);
             emit_poison(x);
             return;
         }
@@ -189,7 +189,7 @@ static void lex_number(struct lexer *x, const char *word)
     } else {
         const char *why =
             not_finite_word(word) || real_number(word, &d) ? "finite number" : "number";
-        conf_report_add(x->report, x->line, "%s: %s is not a %s", x->key, word, why);
+        conf_report_add(x->report, x->line, "%s: %s is not a %s", x->grammar.key, word, why);
         emit_poison(x);
     }
 }
@@ -200,19 +200,21 @@ static void lex_value(struct lexer *x)
     size_t n = word_length(x);
     snprintf(word, sizeof word, "%.*s", (int)n, x->p);
     x->p += n;
+    if (!take(x, TOKEN_VALUE, x->p - n, n))
+        return;
     if (n >= sizeof word) {
         conf_report_add(x->report, x->line,
                         "%s: %s... is too long for a number, and a text must "
                         "stand in quotes",
-                        x->key, word);
+                        x->grammar.key, word);
         emit_poison(x);
     } else if (isdigit((unsigned char)word[0]) || strchr("+-.", word[0]) || not_finite_word(word)) {
         lex_number(x, word);
     } else if (strcasecmp(word, "true") == 0 || strcasecmp(word, "false") == 0) {
         emit_value(x, word);
     } else {
-        conf_report_add(x->report, x->line, "%s: a text must stand in quotes: \"%s\"", x->key,
-                        word);
+        conf_report_add(x->report, x->line, "%s: a text must stand in quotes: \"%s\"",
+                        x->grammar.key, word);
         emit_poison(x);
     }
 }
@@ -220,53 +222,40 @@ static void lex_value(struct lexer *x)
 static void lex_name(struct lexer *x)
 {
     size_t n = word_length(x);
-    int shown = n > 63 ? 63 : (int)n;
-    snprintf(x->key, sizeof x->key, "%s%s%.*s", x->depth ? x->section : "", x->depth ? "." : "",
-             shown, x->p);
     if (*x->p == '@') {
-        conf_report_add(x->report, x->line, "%s: a recipe is one file, nothing can be included",
-                        x->key);
+        conf_report_add(x->report, x->line, "%.*s: a recipe is one file, nothing can be included",
+                        (int)n, x->p);
         while (x->p < x->end && *x->p != '\n')
             x->p++;
         return;
     }
-    emit(x, x->p, n);
+    if (take(x, TOKEN_NAME, x->p, n))
+        emit(x, x->p, n);
     x->p += n;
 }
 
-static void lex_open(struct lexer *x)
+/* One byte, and what it means to the grammar; arrays are handed on as lists. */
+static void lex_mark(struct lexer *x)
 {
-    char c = *x->p++;
-    if (x->depth == CONF_MAX_DEPTH) {
-        conf_report_add(x->report, x->line, "nested deeper than %d levels", CONF_MAX_DEPTH);
-        x->dead = true;
-        return;
-    }
-    if (x->depth == 0)
-        snprintf(x->section, sizeof x->section, "%s", x->key);
-    x->open[x->depth++] = c;
-    x->want_value = c != '{';
-    emit(x, c == '[' ? "(" : &c, 1);
-}
-
-static void lex_close(struct lexer *x)
-{
-    char c = *x->p++;
-    if (x->depth > 0)
-        x->depth--;
-    x->want_value = in_list(x);
-    emit(x, c == ']' ? ")" : &c, 1);
-}
-
-static void lex_other(struct lexer *x)
-{
-    char c = *x->p++;
-    x->line += c == '\n';
-    if (c == '=' || c == ':')
-        x->want_value = true;
-    else if (c == ';')
-        x->want_value = in_list(x);
-    emit(x, &c, 1);
+    static const struct {
+        char c, out;
+        enum conf_token_kind kind;
+    } marks[] = {
+        {'{', '{', TOKEN_OPEN},      {'[', '(', TOKEN_OPEN},   {'(', '(', TOKEN_OPEN},
+        {'}', '}', TOKEN_CLOSE},     {']', ')', TOKEN_CLOSE},  {')', ')', TOKEN_CLOSE},
+        {'=', '=', TOKEN_EQUALS},    {':', ':', TOKEN_EQUALS}, {';', ';', TOKEN_SEPARATOR},
+        {',', ',', TOKEN_SEPARATOR},
+    };
+    const char *at = x->p++;
+    char out = *at;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (marks[i].c == *at) {
+            if (!take(x, marks[i].kind, at, 1))
+                return;
+            out = marks[i].out;
+        }
+    x->line += out == '\n';
+    emit(x, &out, 1);
 }
 
 static void lex_one(struct lexer *x)
@@ -276,16 +265,26 @@ static void lex_one(struct lexer *x)
         skip_comment(x);
     else if (c == '"')
         lex_text(x);
-    else if (strchr("{[(", c))
-        lex_open(x);
-    else if (strchr("}])", c))
-        lex_close(x);
     else if (!word_byte(c))
-        lex_other(x);
-    else if (x->want_value)
+        lex_mark(x);
+    else if (conf_grammar_wants_value(&x->grammar))
         lex_value(x);
     else
         lex_name(x);
+}
+
+/* Byte order marks. That of UTF-8 says nothing and is left out. */
+static bool readable(const char **text, size_t *n, struct conf_report *r)
+{
+    const unsigned char *b = (const unsigned char *)*text;
+    if (*n >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF) {
+        *text += 3;
+        *n -= 3;
+    }
+    if (*n < 2 || !((b[0] == 0xFF && b[1] == 0xFE) || (b[0] == 0xFE && b[1] == 0xFF)))
+        return true;
+    conf_report_add(r, 1, "the file is in UTF-16; save it in UTF-8");
+    return false;
 }
 
 /* Plain text holds no control characters but tab and the ends of lines. */
@@ -303,20 +302,32 @@ static bool plain(const char *text, size_t n, struct conf_report *r)
     return true;
 }
 
+static void lex_all(struct lexer *x)
+{
+    while (x->p < x->end && !x->dead)
+        lex_one(x);
+    *x->out = '\0';
+    if (!x->dead)
+        take(x, TOKEN_END, "", 0);
+}
+
 char *conf_lex(const char *text, size_t n, struct conf_report *r)
 {
-    if (!plain(text, n, r))
+    if (!readable(&text, &n, r) || !plain(text, n, r))
         return NULL;
     char *out = malloc(n * 26 + 64); /* the longest growth: "0." to seventeen digits and more */
-    if (!out) {
+    struct lexer *x = calloc(1, sizeof *x);
+    bool good = out && x;
+    if (good) {
+        *x = (struct lexer){
+            .p = text, .end = text + n, .line = 1, .out = out, .report = r, .grammar.report = r};
+        lex_all(x);
+        good = !x->dead && !x->grammar.repeated;
+    } else {
         conf_report_add(r, 1, "out of memory");
-        return NULL;
     }
-    struct lexer x = {.p = text, .end = text + n, .line = 1, .out = out, .report = r};
-    while (x.p < x.end && !x.dead)
-        lex_one(&x);
-    *x.out = '\0';
-    if (!x.dead)
+    free(x);
+    if (good)
         return out;
     free(out);
     return NULL;

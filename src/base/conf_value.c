@@ -27,7 +27,9 @@ static void found_text(const config_setting_t *s, char *out, size_t size)
         snprintf(out, size, "%lld", (long long)config_setting_get_int64(s));
         break;
     case CONFIG_TYPE_FLOAT:
-        snprintf(out, size, "%g", config_setting_get_float(s));
+        conf_number_text(config_setting_get_float(s), out, size);
+        if (!strpbrk(out, ".e"))
+            strcat(out, ".0"); /* that is why it is not whole */
         break;
     case CONFIG_TYPE_BOOL:
         snprintf(out, size, "%s", config_setting_get_bool(s) ? "true" : "false");

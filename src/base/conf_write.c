@@ -9,14 +9,31 @@
 
 enum { COMMENT_WIDTH = 96, VALUE_BYTES = 4200 }; /* a text of 1023 bytes, every one escaped */
 
-/* The shortest decimal that reads back to the same double, marked as a real number. */
-static void float_text(double v, char *out, size_t size)
+enum { PLAIN_LOW = -5, PLAIN_HIGH = 15 }; /* powers of ten that are written without exponent */
+
+void conf_number_text(double v, char *out, size_t size)
 {
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(out, size, "%.*g", digits, v);
-        if (strtod(out, NULL) == v)
+    char digits[40];
+    int n = 0;
+    while (n < 17) { /* the shortest decimal that reads back as the same double */
+        snprintf(digits, sizeof digits, "%.*e", n++, v);
+        if (strtod(digits, NULL) == v)
             break;
     }
+    char *e = strchr(digits, 'e');
+    int power = e ? atoi(e + 1) : 0;
+    if (!e)
+        snprintf(out, size, "%s", digits); /* not finite */
+    else if (v == 0 || (power >= PLAIN_LOW && power < PLAIN_HIGH))
+        snprintf(out, size, "%.*f", n - 1 > power ? n - 1 - power : 0, v);
+    else
+        snprintf(out, size, "%.*se%d", (int)(e - digits), digits, power);
+}
+
+/* Marked as a real number. */
+static void float_text(double v, char *out, size_t size)
+{
+    conf_number_text(v, out, size);
     if (!strpbrk(out, ".e") && strlen(out) + 2 < size)
         strcat(out, ".0");
 }
@@ -80,7 +97,7 @@ static void bound_text(const struct conf_field *f, double v, char *out, size_t s
     if (f->type == CONF_INT)
         snprintf(out, size, "%.0f", v);
     else
-        snprintf(out, size, "%g", v);
+        conf_number_text(v, out, size);
 }
 
 void conf_range_text(const struct conf_field *f, char *out, size_t size)
@@ -183,9 +200,9 @@ int conf_write(FILE *out, const struct conf_section *table, const void *settings
             write_field(&w, s, f, (const char *)settings + s->offset);
         if (*s->name)
             fprintf(out, "};\n");
+        if (ferror(out))
+            return err_errno(e, EXIT_IO, errno, "cannot write the settings");
     }
-    if (ferror(out))
-        return err_errno(e, EXIT_IO, errno, "cannot write the settings");
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,8 @@ struct batch {
     int signals;
     int64_t interrupted; /* when SIGINT came first, microseconds: this is how the process ends */
     int64_t terminated;  /* when SIGTERM came first */
-    bool muted;          /* standard output is gone */
+    int unwritten;       /* errno of standard output, once it failed */
+    bool leaving;        /* a signal asked for the end with EXIT_AGAIN */
     bool done;
 };
 
@@ -73,23 +75,25 @@ static const struct batch_format_class *find_format(const char *name)
 }
 
 /* Whoever read standard output has gone, or its disk is full: that is no reason to stop training.
- */
+ * Nothing is written any more. */
 static void check_output(struct batch *b)
 {
-    if (b->muted || (fflush(stdout) == 0 && !ferror(stdout)))
+    if (b->unwritten || (fflush(stdout) == 0 && !ferror(stdout)))
         return;
-    b->muted = true;
-    if (errno == EPIPE)
+    b->unwritten = errno ? errno : EIO;
+    __fpurge(stdout);
+    clearerr(stdout);
+    if (b->unwritten == EPIPE)
         log_info("standard output was closed; training goes on");
     else
-        log_warn("cannot write to standard output: %s; training goes on", strerror(errno));
+        log_warn("cannot write standard output: %s; training goes on", strerror(b->unwritten));
 }
 
 static void handle_event(struct batch *b, const struct event *ev)
 {
     if (ev->kind == EV_SETUP)
         b->text.log_every = ev->u.setup.log_every;
-    if (!b->muted) {
+    if (!b->unwritten) {
         bar_erase(b->bar);
         b->format->event(&b->text, ev, stdout);
         check_output(b);
@@ -106,6 +110,9 @@ static void stop(struct batch *b, int code)
 
 static void on_again(struct batch *b, int sig)
 {
+    if (b->leaving && sig != SIGTERM)
+        return;
+    b->leaving = true;
     log_info("%s: saving at the next step, then ending with status %d%s", strsignal(sig),
              EXIT_AGAIN, sig == SIGTERM ? "; once more to end at once" : "");
     stop(b, EXIT_AGAIN);
@@ -199,5 +206,8 @@ int batch_main(struct engine *engine, int signals, const struct batch_options *o
     bar_free(b.bar);
     if (b.interrupted && rc == 0)
         signals_die(SIGINT);
+    if (rc == 0 && b.unwritten && b.unwritten != EPIPE)
+        return err_errno(e, EXIT_IO, b.unwritten,
+                         "training is complete, but standard output could not be written");
     return rc;
 }

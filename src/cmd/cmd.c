@@ -44,8 +44,29 @@ static int refuse_typo(const char *word, struct err *e)
     if (!near)
         return 0;
     return err_set(e, EXIT_USAGE,
-                   "unknown command \"%s\", did you mean \"%s\"? (a recipe is a *.cfg file)", word,
-                   near);
+                   "unknown command '%s'; did you mean '%s'? A recipe is a *.cfg file", word, near);
+}
+
+static bool has_option(const struct cmd_class *class, const char *name)
+{
+    for (int i = 0; cmd_option_at(class, i); i++)
+        if (strcmp(cmd_option_at(class, i)->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What modules call a key is an option here; a command without --set has no other configuration. */
+static int run(const struct cmd_args *args, struct err *e)
+{
+    int code = args->class->run(args, e);
+    if (code < 0 && e->code == EXIT_CONFIG && !has_option(args->class, "set"))
+        e->code = EXIT_USAGE;
+    for (int i = 0; code < 0 && cmd_option_at(args->class, i); i++) {
+        const struct cmd_option *o = cmd_option_at(args->class, i);
+        if (o->key && strchr(o->key, '.'))
+            cmd_rename_key(e, o->key, o->name);
+    }
+    return code;
 }
 
 int cmd_main(int argc, char **argv, struct err *e)
@@ -70,7 +91,7 @@ int cmd_main(int argc, char **argv, struct err *e)
         cmd_version(stdout);
         return 0;
     }
-    return class->run(&args, e);
+    return run(&args, e);
 }
 
 bool cmd_has(const struct cmd_args *args, const char *option)

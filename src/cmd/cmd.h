@@ -16,8 +16,27 @@ struct cmd_option {
     char letter;      /* short option, 0: none */
     const char *arg;  /* name of its argument in the help, NULL: takes none */
     const char *help;
-    bool repeats; /* may be given more than once (--set) */
+    const char *key; /* NULL, or the key of a recipe whose value this is, as "model.arch" */
+    bool repeats;    /* may be given more than once (--set) */
 };
+
+/* Options that several commands have, alike in name, letter and words. */
+#define CMD_OPTION_SET                                                                             \
+    {                                                                                              \
+        "set", 's', "KEY=VALUE", "set a key of the recipe, as in train.epochs=20", NULL, true      \
+    }
+#define CMD_OPTION_DEVICE                                                                          \
+    {                                                                                              \
+        "device", 'd', "DEVICE", "compute on auto, cpu, cuda or cuda:N", "device", false           \
+    }
+#define CMD_OPTION_THREADS                                                                         \
+    {                                                                                              \
+        "threads", 't', "N", "use N threads of the CPU [0: as many as allowed]", "threads", false  \
+    }
+#define CMD_OPTION_JSON                                                                            \
+    {                                                                                              \
+        "json", 'j', NULL, "print the result as JSON", NULL, false                                 \
+    }
 
 struct cmd_args {
     const struct cmd_class *class;
@@ -33,7 +52,8 @@ struct cmd_args {
 struct cmd_class {
     const char *name;     /* "" : the console itself (supcon [RECIPE]) */
     const char *operands; /* "CHECKPOINT", "check|show|default FILE" */
-    const char *help;     /* one sentence, then more for the manual page after a blank line */
+    const char *help; /* what it does in the imperative, without a full stop; then more for help and
+                         manual page after a blank line */
     int min_words, max_words;
     const struct cmd_option *options; /* ends with a NULL name; --help is everywhere */
     int (*run)(const struct cmd_args *, struct err *);
@@ -61,12 +81,19 @@ int cmd_values(const struct cmd_args *, const char *option, const char **out,
 int cmd_int(const struct cmd_args *, const char *option, long min, long max, long fallback,
             long *out, struct err *);
 
-/* Defaults, then the recipe (path may be NULL), then every --set; checked by settings_check. Of
- * several mistakes the last is in *e, the others have gone to stderr. origin may be NULL. */
+/* Defaults, then the recipe (path may be NULL), then every --set, then options that have a key;
+ * checked by settings_check. Of several mistakes the last is in *e, the others have gone to stderr.
+ * EXIT_USAGE for the value of an option, EXIT_CONFIG for keys in a recipe or in --set. origin may
+ * be NULL. */
 int cmd_settings(const struct cmd_args *, const char *recipe, struct settings *,
                  struct conf_origin *, struct err *);
 /* The same with all mistakes in `errors`; returns 0 or the exit code. origin must be given. */
 int cmd_settings_all(const struct cmd_args *, const char *recipe, struct settings *,
                      struct conf_origin *, struct conf_errors *errors);
+/* The last two steps over settings that are there already, those of a checkpoint or a run. */
+int cmd_settings_change(const struct cmd_args *, struct settings *, struct err *);
+/* Messages of modules name keys; where `option` stands for `key` on the command line, names the
+ * option. */
+void cmd_rename_key(struct err *, const char *key, const char *option);
 
 #endif

@@ -6,13 +6,14 @@
 
 #include "engine/settings.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct job {
     const struct cmd_args *args;
-    const char *file; /* NULL: none */
+    const char *file; /* the one to look at; NULL: none */
     struct settings settings;
     struct conf_origin *origin;
     struct conf_errors errors;
@@ -24,17 +25,30 @@ static void note(void *ctx, const char *line)
     printf("%s\n", line);
 }
 
-static int check(struct job *job, struct err *e)
+static int check_one(struct job *job)
 {
     int code = cmd_settings_all(job->args, job->file, &job->settings, job->origin, &job->errors);
+    fflush(stdout); /* in the order of the files where both go to the same place */
     for (int i = 0; i < job->errors.n; i++)
         fprintf(stderr, "supcon: %s\n", job->errors.text[i]);
     if (code)
         return code;
-    (void)e;
     conf_unused(settings_table, &job->settings, job->origin, note, NULL);
     printf("%s: no mistakes\n", job->file);
     return 0;
+}
+
+/* All files are looked at; the code is that of the first with mistakes. */
+static int check(struct job *job, struct err *e)
+{
+    int code = 0;
+    (void)e;
+    for (int i = 1; i < job->args->n_words; i++) {
+        job->file = job->args->words[i];
+        int own = check_one(job);
+        code = code ? code : own;
+    }
+    return code;
 }
 
 static int show(struct job *job, struct err *e)
@@ -54,9 +68,9 @@ static int print_default(struct job *job, struct err *e)
 
 static const struct verb {
     const char *name;
-    bool needs_file;
+    int min_files, max_files;
     int (*run)(struct job *, struct err *);
-} verbs[] = {{"check", true, check}, {"show", false, show}, {"default", false, print_default}};
+} verbs[] = {{"check", 1, INT_MAX, check}, {"show", 0, 1, show}, {"default", 0, 1, print_default}};
 
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
@@ -78,8 +92,10 @@ static int refuse(const char *word, struct err *e)
 {
     const char *near = nearest_word(word, verb_name, NULL);
     if (near)
-        return err_set(e, EXIT_USAGE, "config %s: not known; did you mean \"%s\"?", word, near);
-    return err_set(e, EXIT_USAGE, "config %s: not known; there are check, show, default", word);
+        return err_set(e, EXIT_USAGE, "config: unknown operand '%s'; did you mean '%s'?", word,
+                       near);
+    return err_set(e, EXIT_USAGE, "config: unknown operand '%s'; expected check, show or default",
+                   word);
 }
 
 static int run(const struct cmd_args *args, struct err *e)
@@ -87,8 +103,14 @@ static int run(const struct cmd_args *args, struct err *e)
     const struct verb *verb = find(args->words[0]);
     if (!verb)
         return refuse(args->words[0], e);
-    if (verb->needs_file && args->n_words < 2)
-        return err_set(e, EXIT_USAGE, "config %s: the recipe is missing", verb->name);
+    int n_files = args->n_words - 1;
+    if (n_files < verb->min_files)
+        return err_set(e, EXIT_USAGE, "config %s: missing operand FILE; try 'supcon config --help'",
+                       verb->name);
+    if (n_files > verb->max_files)
+        return err_set(e, EXIT_USAGE,
+                       "config %s: extra operand '%.180s'; it takes one FILE, check takes several",
+                       verb->name, args->words[verb->max_files + 1]);
     struct job *job = calloc(1, sizeof *job);
     if (!job)
         return err_set(e, EXIT_OS, "out of memory");
@@ -102,19 +124,21 @@ static int run(const struct cmd_args *args, struct err *e)
 }
 
 static const struct cmd_option options[] = {
-    {"set", 's', "SECTION.KEY=VALUE", "override a key", true},
-    {"origin", 0, NULL, "with show: tell where each value came from", false},
-    {0}};
+    CMD_OPTION_SET,
+    {"origin", 'o', NULL, "with show, tell where each value came from", NULL, false},
+    {0},
+};
 
 const struct cmd_class cmd_config = {
     .name = "config",
-    .operands = "check|show|default [FILE]",
-    .help = "check a recipe, show what it comes to, or print one with all keys\n\n"
-            "check tells every mistake of FILE with its line and the nearest known key, and which "
-            "keys are set though the selected kind does not use them. show prints all settings "
-            "that FILE leads to, as a recipe. default prints a recipe with every key, its default "
-            "(or FILE's value) and what it means.",
+    .operands = "check|show|default [FILE]...",
+    .help =
+        "Check recipes, show what one comes to, or print one with all keys\n\n"
+        "check tells every mistake of each FILE with its line and the nearest known key, and which "
+        "keys are set though the selected kind does not use them. show prints all settings "
+        "that FILE leads to, as a recipe. default prints a recipe with every key, its default "
+        "(or FILE's value) and what it means.",
     .min_words = 1,
-    .max_words = 2,
+    .max_words = INT_MAX,
     .options = options,
     .run = run};

@@ -2,24 +2,55 @@
 #include "cmd/cmd.h"
 
 #include "backend/backend.h"
+#include "backend/nvml.h"
 
 #include <jansson.h>
 
 enum { MAX_DEVICES = 32 };
 
+/* What the device is doing at the moment, as far as it is known. */
+static struct nvml_sample sample(const struct device_info *d)
+{
+    struct nvml_sample s = {0};
+    struct nvml *gpu = nvml_open(d->bus);
+    if (gpu)
+        nvml_read(gpu, &s);
+    nvml_close(gpu);
+    return s;
+}
+
 static void print_text(const struct device_info *d)
 {
+    char now[NVML_TEXT];
+    struct nvml_sample s = sample(d);
     printf("%-8s %s: %s\n", d->id, d->usable ? d->name : "not usable", d->detail);
     if (d->usable && d->memory_bytes)
         printf("%-8s %.1f GiB of memory%s%s\n", "", (double)d->memory_bytes / (1 << 30),
                d->libraries[0] ? "; " : "", d->libraries);
+    if (nvml_text(now, &s)[0])
+        printf("%-8s %s\n", "", now);
+}
+
+static void add_number(json_t *to, const char *key, bool known, double value)
+{
+    json_object_set_new(to, key, known ? json_real(value) : json_null());
 }
 
 static json_t *as_json(const struct device_info *d)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:I}", "id", d->id, "name", d->name, "detail",
-                     d->detail, "libraries", d->libraries, "usable", (int)d->usable, "memory_bytes",
-                     (json_int_t)d->memory_bytes);
+    struct nvml_sample s = sample(d);
+    json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:b, s:I}", "id", d->id, "name", d->name,
+                            "detail", d->detail, "libraries", d->libraries, "usable",
+                            (int)d->usable, "memory_bytes", (json_int_t)d->memory_bytes);
+    if (!out || !d->bus[0])
+        return out;
+    json_object_set_new(out, "bus", json_string(d->bus));
+    add_number(out, "memory_used_bytes", s.valid & NVML_MEMORY, (double)s.memory_used);
+    add_number(out, "load_percent", s.valid & NVML_LOAD, s.load);
+    add_number(out, "power_watts", s.valid & NVML_POWER, s.power);
+    add_number(out, "power_limit_watts", s.valid & NVML_LIMIT, s.power_limit);
+    add_number(out, "temperature_celsius", s.valid & NVML_HEAT, s.celsius);
+    return out;
 }
 
 static int run(const struct cmd_args *args, struct err *e)
@@ -45,14 +76,14 @@ static int run(const struct cmd_args *args, struct err *e)
 }
 
 static const struct cmd_option options[] = {
-    {"json", 0, NULL, "print a JSON array", false},
-    {NULL, 0, NULL, NULL, false},
+    CMD_OPTION_JSON,
+    {0},
 };
 
 const struct cmd_class cmd_devices = {
     .name = "devices",
     .operands = "",
-    .help = "list the devices to train on, and say why one cannot be used",
+    .help = "List the devices to train on, and say why one cannot be used",
     .options = options,
     .run = run,
 };

@@ -3,6 +3,7 @@
 
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static void print_wrapped(FILE *out, const char *text, int at, int indent)
 
 static void print_option(const struct cmd_option *o, FILE *out)
 {
-    char left[64], letter[8] = "    ";
+    char left[64], help[512], letter[8] = "    ";
     if (o->letter)
         snprintf(letter, sizeof letter, "-%c, ", o->letter);
     int n = snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->arg ? "=" : "",
@@ -41,15 +42,17 @@ static void print_option(const struct cmd_option *o, FILE *out)
         n = 0;
     }
     fprintf(out, "%*s", HELP_COLUMN - n, "");
-    print_wrapped(out, o->help, HELP_COLUMN, HELP_COLUMN);
+    snprintf(help, sizeof help, "%s%s", o->help, o->repeats ? "; may be repeated" : "");
+    print_wrapped(out, help, HELP_COLUMN, HELP_COLUMN);
 }
 
 static void print_commands(FILE *out)
 {
-    fputs("\nCommands (supcon COMMAND --help tells more):\n", out);
+    fputs("\nCommands ('supcon COMMAND --help' tells more):\n", out);
     for (int i = 1; cmd_classes[i]; i++) {
         const char *help = cmd_classes[i]->help;
-        fprintf(out, "  %-10s %.*s\n", cmd_classes[i]->name, (int)strcspn(help, "\n"), help);
+        fprintf(out, "  %-10s %c%.*s\n", cmd_classes[i]->name, tolower((unsigned char)help[0]),
+                (int)strcspn(help, "\n") - 1, help + 1);
     }
 }
 
@@ -57,20 +60,21 @@ void cmd_help(const struct cmd_class *class, FILE *out)
 {
     bool console = !class->name[0];
     int first = (int)strcspn(class->help, "\n");
-    fprintf(out, "Usage: supcon%s%s [OPTION]... %s\n", console ? "" : " ", class->name,
-            class->operands);
+    fprintf(out, "Usage: supcon%s%s [OPTION]...%s%s\n", console ? "" : " ", class->name,
+            class->operands[0] ? " " : "", class->operands);
     if (console)
-        fputs("  or:  supcon COMMAND ...\n", out);
+        fputs("  or:  supcon COMMAND [OPTION]... [OPERAND]...\n", out);
     fprintf(out, "%.*s.\n\n", first, class->help);
     if (class->help[first])
         print_wrapped(out, class->help + first + strspn(class->help + first, "\n"), 0, 0);
-    fputs("\nOptions:\n", out);
+    fputs("\nMandatory arguments to long options are mandatory for short options too.\n", out);
     for (int i = 0; cmd_option_at(class, i); i++)
         print_option(cmd_option_at(class, i), out);
     if (console)
         print_commands(out);
-    fprintf(out, "\nManuals: supcon(1), supcon.cfg(5).\nReport bugs to: <%s>\nHome page: <%s>\n",
-            PACKAGE_BUGREPORT, PACKAGE_URL);
+    fputs("\nThe manual pages supcon(1) and supcon.cfg(5) tell more.\n"
+          "Report bugs to: the maintainers named in the file AUTHORS of this package\n",
+          out);
 }
 
 void cmd_version(FILE *out)

@@ -65,24 +65,6 @@ static bool find_run(const char *checkpoint, char run[PATH_BYTES])
     return run_is(run);
 }
 
-static int change_settings(const struct cmd_args *args, struct settings *s, struct err *e)
-{
-    const char *sets[64];
-    int n = cmd_values(args, "set", sets, 64), r = 0;
-    struct conf_origin *origin = conf_origin_new();
-    if (!origin)
-        return err_set(e, EXIT_OS, "out of memory");
-    for (int i = 0; i < n && r == 0; i++)
-        r = conf_set(settings_table, s, sets[i], origin, e);
-    conf_origin_free(origin);
-    if (r < 0)
-        return -1;
-    const char *device = cmd_value(args, "device");
-    if (device)
-        snprintf(s->run.device, sizeof s->run.device, "%s", device);
-    return settings_check(s, e);
-}
-
 static bool show(void *ctx, const struct linear_progress *p)
 {
     const struct settings *s = ctx;
@@ -141,7 +123,8 @@ static int evaluate_on_device(const struct cmd_args *args, const char *checkpoin
     struct checkpoint_state state;
     struct device dev = {0};
     tuning_load_cache(tuning);
-    if (checkpoint_read(checkpoint, &state, s, tuning, e) < 0 || change_settings(args, s, e) < 0)
+    if (checkpoint_read(checkpoint, &state, s, tuning, e) < 0 ||
+        cmd_settings_change(args, s, e) < 0)
         return -1;
     struct device_options options = {
         .threads = (int)s->run.threads, .deterministic = s->run.deterministic, .tuning = tuning};
@@ -169,20 +152,22 @@ static int run(const struct cmd_args *args, struct err *e)
 }
 
 static const struct cmd_option options[] = {
-    {"set", 's', "SECTION.KEY=VALUE", "change a setting, as linear.lr=[0.1, 1.0]", true},
-    {"device", 'd', "DEVICE", "auto, cpu, cuda, or cuda:N", false},
-    {"json", 'j', NULL, "print the result as JSON in the last line", false},
-    {0}};
+    CMD_OPTION_SET,
+    CMD_OPTION_DEVICE,
+    CMD_OPTION_JSON,
+    {0},
+};
 
 const struct cmd_class cmd_linear = {
     .name = "linear",
     .operands = "CHECKPOINT",
-    .help = "Evaluates a checkpoint by a linear classifier\n\n"
-            "Trains a linear classifier on the features of the frozen encoder and reports its "
-            "accuracy on the test images. CHECKPOINT is the folder of a checkpoint, or of a run, "
-            "whose newest one is taken. All rates of the key linear.lr are trained side by side; "
-            "the one that is best on the validation images is reported. The result is kept in the "
-            "run, in linear/step-NNNNNNNN.json; the checkpoint is only read.",
+    .help =
+        "Evaluate a checkpoint by a linear classifier\n\n"
+        "Trains a linear classifier on the features of the frozen encoder and reports its "
+        "accuracy on the test images. CHECKPOINT is the folder of a checkpoint, or of a run, "
+        "whose newest one is taken. All rates of the key linear.lr are trained side by side; "
+        "the one that is best on the validation images is reported. The result is kept in the "
+        "run, in linear/step-NNNNNNNN.json; the checkpoint is only read. With --json the last line is the result.",
     .min_words = 1,
     .max_words = 1,
     .options = options,

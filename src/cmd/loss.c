@@ -142,21 +142,16 @@ static void print_loss(const struct loss_problem *p, bool json)
         printf("Loss : %.9g, Acc: %.3f\n", loss, top1);
 }
 
-/* Defaults, but the CPU, where so little work is done soonest; --loss; every --set. */
+/* So little work is done soonest on the CPU: it is the default here. */
 static int read_settings(const struct cmd_args *args, struct settings *s, struct err *e)
 {
-    const char *sets[64], *name = cmd_value(args, "loss");
-    int n = cmd_values(args, "set", sets, 64), rc = 0;
     struct conf_origin *origin = conf_origin_new();
     if (!origin)
         return err_set(e, EXIT_OS, "out of memory");
-    conf_defaults(settings_table, s, origin);
-    snprintf(s->run.device, sizeof s->run.device, "cpu");
-    for (int i = 0; i < n && rc == 0; i++)
-        rc = conf_set(settings_table, s, sets[i], origin, e);
+    int rc = cmd_settings(args, NULL, s, origin, e);
+    if (strcmp(conf_origin_of(origin, settings_table, "device"), "default") == 0)
+        snprintf(s->run.device, sizeof s->run.device, "cpu");
     conf_origin_free(origin);
-    if (name)
-        snprintf(s->objective.name, sizeof s->objective.name, "%s", name);
     return rc;
 }
 
@@ -208,16 +203,19 @@ static int run(const struct cmd_args *args, struct err *e)
 }
 
 static const struct cmd_option options[] = {
-    {"loss", 'l', "NAME", "supcon, simclr, or cross-entropy", false},
-    {"set", 's', "SECTION.KEY=VALUE", "change a setting, as objective.temperature=0.07", true},
-    {"output", 'o', "FILE", "write the gradient to this safetensors file, as grad", false},
-    {"json", 'j', NULL, "print one JSON object", false},
-    {0}};
+    {"loss", 'l', "LOSS", "compute the loss LOSS [supcon]", "objective.name", false},
+    CMD_OPTION_SET,
+    {"output", 'o', "FILE", "write the gradient to the safetensors file FILE, as grad", NULL,
+     false},
+    CMD_OPTION_DEVICE,
+    CMD_OPTION_JSON,
+    {0},
+};
 
 const struct cmd_class cmd_loss = {
     .name = "loss",
     .operands = "FILE",
-    .help = "value and gradient of a loss for given features or logits\n\n"
+    .help = "Print the loss of given features or logits, and write its gradient\n\n"
             "FILE is a safetensors file. A contrastive loss takes features [N,V,D], which are used "
             "as they are given (not normalised), cross-entropy takes logits [N,K]; both take "
             "labels [N], whole numbers. Other tensors are ignored; numbers that are not finite are "

@@ -16,16 +16,16 @@
 #include <unistd.h>
 
 static const struct cmd_option options[] = {
-    {"batch", 'b', NULL, "no console: print lines, end when training ends", false},
-    {"resume", 'r', "RUN", "continue the run in this directory, with its own settings", false},
-    {"run-dir", 0, "DIR", "the run directory itself, instead of one under `runs`", false},
-    {"set", 's', "KEY=VALUE", "override a key of the recipe, as section.key=value", true},
-    {"format", 0, "FORMAT", "what --batch prints: text (the default), jsonl or none", false},
-    {"progress", 0, "WHEN", "a bar on standard error with --batch: auto, always or never", false},
-    {"glyphs", 0, "SET", "characters of the console: auto, braille, block or ascii", false},
-    {"color", 0, "WHEN", "colours of the console: auto, always or never", false},
-    {"print-model", 0, NULL, "print the layers of the model and end", false},
-    {"print-plan", 0, NULL, "print each step of a training iteration with its cost and end", false},
+    {"batch", 'b', NULL, "print lines instead of opening the console", NULL, false},
+    {"resume", 'r', "RUN", "continue the run in the folder RUN", NULL, false},
+    {"run-dir", 0, "DIR", "make the run directory DIR itself, instead of one in runs", NULL, false},
+    CMD_OPTION_SET,
+    {"format", 0, "FORMAT", "print text, jsonl or none with --batch [text]", NULL, false},
+    {"progress", 0, "WHEN", "draw a bar with --batch: auto, always or never [auto]", NULL, false},
+    {"glyphs", 0, "SET", "draw plots with auto, braille, block or ascii [auto]", NULL, false},
+    {"color", 0, "WHEN", "use colours: auto, always or never [auto]", NULL, false},
+    {"print-model", 0, NULL, "print the layers of the model and exit", NULL, false},
+    {"print-plan", 0, NULL, "print each step of a training iteration and exit", NULL, false},
     {0},
 };
 
@@ -178,7 +178,7 @@ static int run(const struct cmd_args *a, struct err *e)
 const struct cmd_class cmd_train = {
     .name = "",
     .operands = "[RECIPE]",
-    .help = "Trains the encoder that RECIPE describes\n\n"
+    .help = "Train the image encoder that RECIPE describes\n\n"
             "In a terminal this opens the console; without RECIPE it lists recipes and runs to "
             "choose from. Elsewhere, or with --batch, events are printed as lines.",
     .min_words = 0,

@@ -1,31 +1,8 @@
 #!/bin/sh
 # Recipes from outside: every mistake told with its place, the right exit code, and settings that
 # read back as they were written.
-supcon=${SUPCON:?}
-work=$(mktemp -d "${TMPDIR:-/tmp}/supcon-config-XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-n=0
-
-echo 1..26
-
-# result NAME: reports the exit status of the command before it.
-result()
-{
-    status=$?
-    n=$((n + 1))
-    [ $status -eq 0 ] || { sed 's/^/# /' out err 2>/dev/null; printf 'not '; }
-    echo "ok $n - $1"
-}
-
-run() # WANTED-CODE ARGUMENT...: output in out and err
-{
-    want=$1
-    shift
-    timeout 20 "$supcon" "$@" >out 2>err </dev/null
-    code=$?
-    [ $code -eq "$want" ] || { echo "# exit $code, expected $want: supcon $*"; return 1; }
-}
+. "${SUPCON_SRCDIR:?}/tests/cli/tool.sh"
+echo 1..31
 
 refused() # WANTED-MESSAGE RECIPE-TEXT
 {
@@ -144,8 +121,51 @@ run 0 config check r.cfg &&
     grep -qx 'r.cfg:1: objective.temperature is not used by cross-entropy' out
 result "keys of another kind are accepted and noted"
 
-run 64 config chek r.cfg && grep -q 'did you mean "check"?' err
+says 64 "did you mean 'check'?" config chek r.cfg
 result "a mistyped verb is exit 64"
+
+all=0
+while IFS='|' read -r text words; do
+    printf "$text" >r.cfg
+    says 78 "r.cfg:$words" config check r.cfg || { all=1 && break; }
+done <<'END'
+seed = 1;\nlr 0.1;\n|2: lr: expected "=", found "0.1"
+seed = ;|1: seed: expected a value, found ";"
+seed = 1;; name = "x";|1: expected the name of a key, found ";"
+name = "a" 3;|1: name: expected ";", found "3"
+optimizer: { lr = 0.1; };\n};\n|2: found "}", but nothing is open here
+linear: { lr = [0.1,\n1.0; };\n|2: linear.lr: expected "," or "]" for the "[" of line 1, found ";"
+linear: { lr = [0.1, 1.0); };|1: linear.lr: expected "," or "]" for the "[" of line 1, found ")"
+linear: { lr = [0.1 1.0]; };|1: linear.lr: expected "," or "]" for the "[" of line 1, found "1.0"
+linear: { lr = [0.1, ]; };|1: linear.lr: expected a value after ",", found "]"
+data: { name = "shapes";\n|2: data: expected "}" for the "{" of line 1, found the end of the file
+data: {\nmodel: { arch = "resnet8"; };\n|2: model: a section within the section data of line 1; is a "}" missing
+seed = 1;\nname = "x";\nseed = 2;\n|3: seed: given twice, in line 1 and in line 3; keep one of them
+data: { path = "x"; };\ndata: { path = "y"; };\n|2: data: given twice, in line 1 and in line 2
+optimizer.lr = 3;|1: optimizer.lr: a key stands in its section: optimizer: { lr = VALUE; };
+\377\376s\000|1: the file is in UTF-16; save it in UTF-8
+END
+[ $all -eq 0 ]
+result "a mistake of syntax is told with line, what was found and what was expected"
+
+printf '\357\273\277seed = 3;\n' >r.cfg
+run 0 config show r.cfg && grep -qx 'seed = 3;' out
+result "a mark at the beginning of UTF-8 is left out"
+
+says 78 '--set: linear.lr: expected "," or "]", found ";"' config show --set 'linear.lr=[1, 2'
+result "a list in --set that is not closed is told"
+
+run 0 config show --set 'linear.lr=[10, 1e-5, 1e3, 1234.56789, 0.30000000000000004, 0]' \
+    --set optimizer.weight_decay=1e-4 --set optimizer.epsilon=1e-10 &&
+    grep -qF 'lr = [10.0, 0.00001, 1000.0, 1234.56789, 0.30000000000000004, 0.0];' out &&
+    grep -q 'weight_decay = 0.0001;' out && grep -q 'epsilon = 1e-10;' out
+result "numbers are shown as a person writes them"
+
+printf 'seed = 1;\n' >a.cfg
+printf 'sed = 1;\n' >b.cfg
+run 78 config check a.cfg b.cfg a.cfg && [ "$(grep -c '^a.cfg: no mistakes$' out)" -eq 2 ] &&
+    grep -q 'b.cfg:1: sed: unknown key' err && says 64 "extra operand 'b.cfg'" config show a.cfg b.cfg
+result "several recipes are checked at once"
 
 status=0
 for recipe in "$SUPCON_SRCDIR"/conf/*.cfg; do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # supcon embed, weights given to a run, and supcon bench: what they write, and what they say of bad files.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..20"
+echo "1..22"
 
 # refused CODE TEXT COMMAND...: ends with CODE and says TEXT.
 refused() {
@@ -37,6 +37,11 @@ refused 66 'none.st' "$supcon" embed --arch resnet8 --weights "$weights" --input
 result "a missing input is exit 66"
 refused 65 '"images"' "$supcon" embed --arch resnet8 --weights "$weights" --input "$work/a.st" --output "$work/d.st"
 result "an input without images is exit 65"
+refused 66 'did you mean cifar10?' "$supcon" embed --arch resnet8 --weights "$weights" --input cifar11 --output "$work/d.st"
+result "a mistyped data set gets a suggestion"
+refused 66 'data-path' "$supcon" embed --arch resnet8 --weights "$weights" --input cifar10 --output "$work/d.st" &&
+    ! grep -q 'data\.path' "$work/err"
+result "a data set that is not there names the option --data-path"
 refused 64 '--output' "$supcon" embed --arch resnet8 --weights "$weights" --input shapes
 result "a missing --output is exit 64"
 [ ! -e "$work/d.st" ]

@@ -1,7 +1,7 @@
 # Files of tests/cli/.
 dist_check_SCRIPTS += tests/cli/resume.sh tests/cli/checkpoint.sh tests/cli/linear.sh
 TESTS += tests/cli/resume.sh tests/cli/checkpoint.sh tests/cli/linear.sh
-EXTRA_DIST += tests/cli/tiny.sh
+EXTRA_DIST += tests/cli/tiny.sh tests/cli/tool.sh
 
 dist_check_SCRIPTS += tests/cli/loss.sh
 TESTS += tests/cli/loss.sh

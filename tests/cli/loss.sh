@@ -105,7 +105,7 @@ refuses 65 '1 labels for 2 samples' 'too few labels' --loss supcon "$dir/few.st"
 refuses 65 'label 7 of sample 1' 'a label that is no class' --loss cross-entropy "$dir/far.st"
 refuses 65 'whole numbers' 'labels that are no whole numbers' --loss supcon "$dir/real.st"
 refuses 65 'element 1 of "features" is nan' 'a number that is none' --loss supcon "$dir/nan.st"
-refuses 78 'supcon' 'an unknown loss' --loss supcom "$dir/pair.st"
+refuses 64 '--loss: "supcom" is not known; did you mean "supcon"' 'an unknown loss' --loss supcom "$dir/pair.st"
 refuses 78 'temperature' 'an unknown key' --loss supcon --set objective.temprature=1 "$dir/pair.st"
 refuses 64 'FILE' 'no file' --loss supcon
 refuses 73 "$dir/none/grad.st" 'an output that cannot be made' --loss supcon --output "$dir/none/grad.st" "$dir/pair.st"

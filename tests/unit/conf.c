@@ -177,7 +177,7 @@ static void mistakes_are_told_with_place_and_remedy(void **state)
          "r.cfg:1: loss.temperature: -inf is not a finite number\n"},
         {"loss: { temperature = 0.1.2; };", "r.cfg:1: loss.temperature: 0.1.2 is not a number\n"},
         {"loss: { temperature = 3x; };", "r.cfg:1: loss.temperature: 3x is not a number\n"},
-        {"loss: { views = 2.0; };", "r.cfg:1: loss.views: expected a whole number, found 2\n"},
+        {"loss: { views = 2.0; };", "r.cfg:1: loss.views: expected a whole number, found 2.0\n"},
         {"loss: { all = 1; };", "r.cfg:1: loss.all: expected true or false, found 1\n"},
         {"loss: { name = \"supcom\"; };", "r.cfg:1: loss.name: \"supcom\" is not known; did you "
                                           "mean \"supcon\"? There are supcon, simclr, "
@@ -198,7 +198,7 @@ static void mistakes_are_told_with_place_and_remedy(void **state)
          "r.cfg:1: @include: a recipe is one file, nothing can be included\n"},
         {"seed = 1; /* never closed",
          "r.cfg:1: the comment that begins here is not closed by */\n"},
-        {"a:{a:{a:{a:{a:{a:{a:{a:{a:{", "r.cfg:1: nested deeper than 8 levels\n"},
+        {"a = (((((((((", "r.cfg:1: nested deeper than 8 levels\n"},
     };
     char out[4096];
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
@@ -228,15 +228,45 @@ static void all_mistakes_are_told_in_order_of_lines(void **state)
     }
 }
 
-static void grammar_mistakes_name_the_line(void **state)
+static void grammar_mistakes_name_what_was_found_and_expected(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+    } c[] = {
+        {"seed = 1;\nloss: {\n  views 2;\n};\n",
+         "r.cfg:3: loss.views: expected \"=\", found \"2\"\n"},
+        {"seed = 1;\nseed = 2;\n",
+         "r.cfg:2: seed: given twice, in line 1 and in line 2; keep one of them\n"},
+        {"loss: { views = 2;\n\n views = 3; };",
+         "r.cfg:3: loss.views: given twice, in line 1 and in line 3; keep one of them\n"},
+        {"loss: { views = 2; };\nloss: { views = 3; };",
+         "r.cfg:2: loss: given twice, in line 1 and in line 2; keep one of them\n"},
+        {"loss: { rates = [1\n, 2; };",
+         "r.cfg:2: loss.rates: expected \",\" or \"]\" for the \"[\" of line 1, found \";\"\n"},
+        {"loss: {\nviews = 2;\n",
+         "r.cfg:3: loss: expected \"}\" for the \"{\" of line 1, found the end of the file\n"},
+        {"loss: {\nother: { } };",
+         "r.cfg:2: other: a section within the section loss of line 1; is "
+         "a \"}\" missing before it?\n"},
+        {"};", "r.cfg:1: found \"}\", but nothing is open here\n"},
+        {"\xff\xfes", "r.cfg:1: the file is in UTF-16; save it in UTF-8\n"},
+    };
+    char out[4096];
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        struct test_settings s = defaults();
+        assert_int_equal(read_text(c[i].text, &s, out, sizeof out), -1);
+        assert_string_equal(out, c[i].said);
+    }
+}
+
+static void a_byte_order_mark_of_utf_8_is_left_out(void **state)
 {
     (void)state;
     char out[4096];
     struct test_settings s = defaults();
-    assert_int_equal(read_text("seed = 1;\nloss: {\n  views 2;\n};\n", &s, out, sizeof out), -1);
-    assert_memory_equal(out, "r.cfg:3: ", 9);
-    assert_int_equal(read_text("seed = 1;\nseed = 2;\n", &s, out, sizeof out), -1);
-    assert_memory_equal(out, "r.cfg:2: duplicate", 18);
+    assert_int_equal(read_text("\xef\xbb\xbfseed = 7;", &s, out, sizeof out), 0);
+    assert_int_equal(s.top.seed, 7);
 }
 
 static void a_recipe_larger_than_64_kib_is_refused(void **state)
@@ -293,9 +323,10 @@ static void set_refuses_what_a_recipe_would(void **state)
     static const struct {
         const char *assignment, *said;
     } c[] = {
-        {"loss.temperature", "--set loss.temperature: expected is SECTION.KEY=VALUE"},
-        {"=3", "--set =3: expected is SECTION.KEY=VALUE"},
-        {"a.b.c=3", "--set a.b.c=3: expected is SECTION.KEY=VALUE"},
+        {"loss.temperature",
+         "--set loss.temperature: expected SECTION.KEY=VALUE, as in --set train.epochs=20"},
+        {"=3", "--set =3: expected SECTION.KEY=VALUE, as in --set train.epochs=20"},
+        {"a.b.c=3", "--set a.b.c=3: expected SECTION.KEY=VALUE, as in --set train.epochs=20"},
         {"loss.temperature=nan", "--set: loss.temperature: nan is not a finite number"},
         {"loss.views=many", "--set: loss.views: expected a whole number, found \"many\""},
         {"loss.vews=2", "--set: loss.vews: unknown key; did you mean loss.views?"},
@@ -307,6 +338,43 @@ static void set_refuses_what_a_recipe_would(void **state)
         assert_int_equal(conf_set(table, &s, c[i].assignment, NULL, &e), -1);
         assert_int_equal(e.code, EXIT_CONFIG);
         assert_string_equal(e.msg, c[i].said);
+    }
+}
+
+static void the_value_of_an_option_is_told_under_its_name(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct test_settings s = defaults();
+    struct conf_option views = {"--views", "loss.views", "77"}, name = {"--dev", "device", "cpu"};
+    assert_int_equal(conf_set_option(table, &s, &name, NULL, &e), 0);
+    assert_string_equal(s.top.device, "cpu");
+    assert_int_equal(conf_set_option(table, &s, &views, NULL, &e), -1);
+    assert_int_equal(e.code, EXIT_USAGE);
+    assert_string_equal(e.msg, "--views: 77 is out of range, allowed is 1 to 16");
+}
+
+static void numbers_are_written_as_a_person_does(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } c[] = {{10, "10.0"},
+             {0.0001, "0.0001"},
+             {99.5, "99.5"},
+             {1e-7, "1e-7"},
+             {1.25e-9, "1.25e-9"},
+             {1e15, "1e15"},
+             {123456789, "123456789.0"},
+             {1.0 / 3, "0.3333333333333333"}};
+    char out[64];
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        struct test_settings s = defaults();
+        s.loss.temperature = c[i].value;
+        assert_int_equal(conf_get(table, &s, "loss.temperature", out, sizeof out), 0);
+        assert_string_equal(out, c[i].text);
+        assert_true(strtod(out, NULL) == c[i].value);
     }
 }
 
@@ -398,11 +466,14 @@ int main(void)
         cmocka_unit_test(integers_of_64_bits_survive),
         cmocka_unit_test(mistakes_are_told_with_place_and_remedy),
         cmocka_unit_test(all_mistakes_are_told_in_order_of_lines),
-        cmocka_unit_test(grammar_mistakes_name_the_line),
+        cmocka_unit_test(grammar_mistakes_name_what_was_found_and_expected),
+        cmocka_unit_test(a_byte_order_mark_of_utf_8_is_left_out),
         cmocka_unit_test(a_recipe_larger_than_64_kib_is_refused),
         cmocka_unit_test(a_missing_recipe_is_missing_input),
         cmocka_unit_test(set_takes_bare_words_as_texts),
         cmocka_unit_test(set_refuses_what_a_recipe_would),
+        cmocka_unit_test(the_value_of_an_option_is_told_under_its_name),
+        cmocka_unit_test(numbers_are_written_as_a_person_does),
         cmocka_unit_test(written_settings_read_back_exactly),
         cmocka_unit_test(keys_of_other_kinds_are_noted),
         cmocka_unit_test(nearest_word_stays_near),
