@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "data/loader_fill.h"
 #include "data/order.h"
+#include "data/workers.h"
 
 enum {
     HELD_MAX = 2,
@@ -152,20 +153,14 @@ static int start_worker(struct loader *l, struct err *e)
     return 0;
 }
 
-/* Signals belong to the front end, so workers inherit a mask that blocks all but those that report
- * a fault of the thread itself. */
 static int start_workers(struct loader *l, int n, struct err *e)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
-    sigset_t mask, before;
+    sigset_t before;
     int failed = 0;
     l->threads = calloc((size_t)n, sizeof *l->threads);
     if (!l->threads)
         return err_set(e, EXIT_OS, "out of memory for %d loader threads", n);
-    sigfillset(&mask);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(&mask, faults[i]);
-    pthread_sigmask(SIG_BLOCK, &mask, &before);
+    workers_block_signals(&before);
     while (!failed && l->n_threads < n)
         failed = start_worker(l, e);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -194,12 +189,11 @@ static int slot_init(struct slot *s, const struct filler *f, struct err *e)
         b->params = calloc(rows, sizeof *b->params);
     else
         b->images = calloc(rows * f->values, sizeof *b->images);
-    if (f->parameters && !f->data->images)
+    if (f->gathers)
         b->sources = calloc((size_t)f->batch, f->image_bytes);
     b->labels = calloc((size_t)f->batch, sizeof *b->labels);
     b->samples = calloc((size_t)f->batch, sizeof *b->samples);
-    if ((b->images || b->params) && (b->sources || !f->parameters || f->data->images) &&
-        b->labels && b->samples)
+    if ((b->images || b->params) && (b->sources || !f->gathers) && b->labels && b->samples)
         return 0;
     return err_set(e, EXIT_OS,
                    "out of memory for a batch of %d samples with %d views; lower the batch size or "

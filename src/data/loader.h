@@ -25,6 +25,7 @@ struct loader_options {
     uint64_t seed;
     int threads, prefetch; /* 0: chosen */
     bool parameters;       /* batch->params instead of batch->images */
+    bool gather;           /* with parameters: batch->sources even of a resident data set */
 };
 
 struct batch {
@@ -32,10 +33,11 @@ struct batch {
                              v*batch+n */
     int64_t epoch, first; /* first: position in the epoch of sample 0 */
     float *images;        /* [views*batch, C, H, W]; NULL with parameters */
-    /* [views*batch], else NULL. params[row].sample: a row of dataset->images; or of `sources` if
-     * the data set is not resident; -1 where there is no sample */
+    /* [views*batch], else NULL. params[row].sample: a row of dataset->images; or of `sources`
+     * where there are any; -1 where there is no sample */
     struct view_params *params;
-    uint8_t *sources; /* [batch, C, from_height, from_width] */
+    uint8_t *sources; /* [batch, C, from_height, from_width]: with `gather`, or if the data set is
+                         not resident; else NULL */
     int32_t *labels;  /* [batch], unused ones 0 */
     int64_t *samples; /* [batch] data set index */
     double wait_ms;   /* how long loader_next waited for it */

@@ -24,6 +24,7 @@ int filler_init(struct filler *f, const struct loader_options *o, struct err *e)
     f->values = (size_t)d->channels * d->height * d->width;
     f->image_bytes = dataset_image_bytes(d);
     f->parameters = o->parameters;
+    f->gathers = o->parameters && (o->gather || !o->data->images);
     f->shape = (struct augment_shape){.channels = d->channels,
                                       .height = d->height,
                                       .width = d->width,
@@ -78,8 +79,12 @@ static const uint8_t *find_image(const struct filler *f, struct fill_scratch *s,
     const struct dataset *d = f->data;
     int64_t row = dataset_row(d, f->part, b->samples[i]);
     b->labels[i] = d->labels[row];
-    if (d->images)
-        return d->images + (size_t)row * f->image_bytes;
+    if (d->images) {
+        const uint8_t *image = d->images + (size_t)row * f->image_bytes;
+        if (b->sources)
+            memcpy(b->sources + (size_t)i * f->image_bytes, image, f->image_bytes);
+        return image;
+    }
     uint8_t *to = b->sources ? b->sources + (size_t)i * f->image_bytes : s->image;
     return d->class->read(d, f->part, b->samples[i], to, e) ? NULL : to;
 }

@@ -19,6 +19,7 @@ struct filler {
     size_t values;      /* of a view */
     size_t image_bytes; /* of an image */
     bool parameters;
+    bool gathers; /* parameters refer to sources */
 };
 
 /* One per worker. */

@@ -62,7 +62,7 @@ static int submit(struct trainer *t, struct err *e)
     for (int g = 0; g < GROUP_N; g++)
         hyper[g] = hyper_of(t, (enum param_group)g, step);
     f->lr = (double)hyper[GROUP_ENCODER].lr;
-    int rc = plan_upload(t->plan, "images", b->images, e) != 0 ||
+    int rc = feed_images(&t->feed, t->plan, t->loader, b, e) != 0 ||
              plan_upload(t->plan, "labels", b->labels, e) != 0 ||
              step_submit(t->step, hyper, e) != 0;
     loader_release(t->loader, b);

@@ -238,7 +238,9 @@ static int open_loader(struct trainer *t, int views, struct loader **out, struct
                                      .shuffle = strcmp(s->data.order, "shuffle") == 0,
                                      .seed = (uint64_t)s->run.seed,
                                      .threads = (int)s->loader.threads,
-                                     .prefetch = (int)s->loader.prefetch};
+                                     .prefetch = (int)s->loader.prefetch,
+                                     .parameters = t->feed.on_device,
+                                     .gather = !t->feed.resident};
     if (loader_open(out, &options, e) != 0)
         return -1;
     if (loader_seek(*out, t->state.epoch, t->state.position, e) == 0)
@@ -255,6 +257,18 @@ static void drop_loader(struct trainer *t)
     t->loader = NULL;
 }
 
+/* With room for the objective that wants most views. */
+static int open_feed(struct trainer *t, struct err *e)
+{
+    int64_t batch = t->settings.train.batch_size;
+    int most = 1;
+    for (const struct objective_class *const *o = objective_classes; *o; o++) {
+        int views = trainer_views(&t->settings, *o);
+        most = views > most ? views : most;
+    }
+    return feed_open(&t->feed, &t->dev, &t->data, batch, batch * most, e);
+}
+
 int trainer_ready(struct trainer *t, const char *checkpoint, const struct trainer_watch *w,
                   struct err *e)
 {
@@ -268,7 +282,7 @@ int trainer_ready(struct trainer *t, const char *checkpoint, const struct traine
         return -1;
     }
     use(t, t->objective, &c);
-    if (phase(t, e, "starting the loader") != 0)
+    if (phase(t, e, "starting the loader") != 0 || open_feed(t, e) != 0)
         return -1;
     t->loader_views = trainer_views(&t->settings, t->objective);
     return open_loader(t, t->loader_views, &t->loader, e);
@@ -277,6 +291,7 @@ int trainer_ready(struct trainer *t, const char *checkpoint, const struct traine
 void trainer_close(struct trainer *t)
 {
     drop_loader(t);
+    feed_close(&t->feed);
     compiled_free(&(struct compiled){t->plan, t->eval, t->step});
     if (t->net.params)
         network_done(&t->net);

@@ -13,6 +13,7 @@
 #include "backend/tuning.h"
 #include "data/loader.h"
 #include "engine/checkpoint.h"
+#include "engine/feed.h"
 #include "engine/network.h"
 #include "engine/settings.h"
 #include "nn/step.h"
@@ -69,6 +70,7 @@ struct trainer {
     struct plan *eval; /* evaluation plan with eval_head, NULL without validation split */
     enum param_group eval_head;
     int eval_batch;
+    struct feed feed;
     struct loader *loader;
     int loader_views;
     struct step *step;                            /* of `plan` */

@@ -23,10 +23,10 @@ void validation_add(struct validation *v, const float *logits, int n_classes, in
     v->n++;
 }
 
-static int add_batch(struct trainer *t, const struct batch *b, float *logits, struct validation *v,
-                     struct err *e)
+static int add_batch(struct trainer *t, const struct loader *loader, const struct batch *b,
+                     float *logits, struct validation *v, struct err *e)
 {
-    if (plan_upload(t->eval, "images", b->images, e) != 0 || plan_forward(t->eval, e) != 0 ||
+    if (feed_images(&t->feed, t->eval, loader, b, e) != 0 || plan_forward(t->eval, e) != 0 ||
         plan_download(t->eval, "logits", logits, e) != 0)
         return -1;
     for (int i = 0; i < b->n; i++)
@@ -43,7 +43,9 @@ static int open_loader(struct trainer *t, struct loader **out, struct err *e)
                                      .views = 1,
                                      .keep_partial = true,
                                      .seed = (uint64_t)t->settings.run.seed,
-                                     .threads = (int)t->settings.loader.threads};
+                                     .threads = (int)t->settings.loader.threads,
+                                     .parameters = t->feed.on_device,
+                                     .gather = !t->feed.resident};
     return loader_open(out, &options, e);
 }
 
@@ -60,7 +62,7 @@ static int add_split(struct trainer *t, struct loader *loader, bool (*cancel)(vo
             break;
         rc = loader_next(loader, &b, e);
         if (rc == 0) {
-            rc = add_batch(t, b, logits, v, e);
+            rc = add_batch(t, loader, b, logits, v, e);
             loader_release(loader, b);
         }
     }
