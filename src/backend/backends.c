@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct backend_class cuda_backend; /* cuda_absent.c */
+extern const struct backend_class cuda_backend; /* cuda_module.c */
 
 const struct backend_class *const backend_classes[] = {&cuda_backend, &cpu_backend, NULL};
 

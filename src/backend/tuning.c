@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CACHE_CAP = 8 << 20, NAME_MAX_BYTES = 40 };
+enum { CACHE_CAP = 8 << 20, NAME_MAX_BYTES = 160 };
 
 struct tuning {
     json_t *choices, *used;

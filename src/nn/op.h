@@ -79,6 +79,7 @@ struct call {
     enum op op;
     char name[64]; /* of the node, for messages */
     struct op_attr attr;
+    enum dtype compute; /* of the plan's 4-D activations: how exact its numbers are */
     bool want_backward; /* prepare() makes the backward pass ready too */
 
     int n_in;

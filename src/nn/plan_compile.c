@@ -83,6 +83,7 @@ static void connect(struct plan *p, int node)
     struct call *c = &p->calls[node];
     *c = (struct call){.op = n->op,
                        .attr = n->attr,
+                       .compute = p->graph->compute,
                        .want_backward = at->backward,
                        .n_in = n->n_in,
                        .out = tensor_of(p, at->out),

@@ -63,3 +63,26 @@ check_PROGRAMS += tests/unit/place
 tests_unit_place_SOURCES = tests/unit/place.c
 tests_unit_place_LDADD = $(test_libs)
 TESTS += tests/unit/place
+
+# loading a backend's module; the modules it loads, and a library that one of them needs
+check_PROGRAMS += tests/unit/module tests/unit/modules/supcon-fits.so tests/unit/modules/supcon-stranger.so \
+	tests/unit/modules/supcon-needy.so tests/unit/modules/libraries/libcudnn.so.0
+test_module_cflags = $(SUPCON_MODULE_CFLAGS) $(JANSSON_CFLAGS) -fPIC
+tests_unit_module_SOURCES = tests/unit/module.c
+tests_unit_module_LDADD = $(test_libs)
+tests_unit_modules_supcon_fits_so_SOURCES = tests/unit/modules/backend.c
+tests_unit_modules_supcon_fits_so_CFLAGS = $(test_module_cflags)
+tests_unit_modules_supcon_fits_so_LDFLAGS = -shared
+tests_unit_modules_supcon_stranger_so_SOURCES = tests/unit/modules/backend.c
+tests_unit_modules_supcon_stranger_so_CPPFLAGS = $(AM_CPPFLAGS) -DSTRANGER
+tests_unit_modules_supcon_stranger_so_CFLAGS = $(test_module_cflags)
+tests_unit_modules_supcon_stranger_so_LDFLAGS = -shared
+tests_unit_modules_supcon_needy_so_SOURCES = tests/unit/modules/backend.c
+tests_unit_modules_supcon_needy_so_CPPFLAGS = $(AM_CPPFLAGS) -DNEEDY
+tests_unit_modules_supcon_needy_so_CFLAGS = $(test_module_cflags)
+tests_unit_modules_supcon_needy_so_LDFLAGS = -shared
+tests_unit_modules_supcon_needy_so_LDADD = tests/unit/modules/libraries/libcudnn.so.0
+tests_unit_modules_libraries_libcudnn_so_0_SOURCES = tests/unit/modules/library.c
+tests_unit_modules_libraries_libcudnn_so_0_CFLAGS = $(test_module_cflags)
+tests_unit_modules_libraries_libcudnn_so_0_LDFLAGS = -shared -Wl,-soname,libcudnn.so.0
+TESTS += tests/unit/module

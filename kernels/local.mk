@@ -1,0 +1,20 @@
+# Files of kernels/: CUDA sources, which nvcc compiles into the CUDA backend's module, for Ampere, for
+# Hopper, and as PTX for what comes later. Beside each object lies what the assembler says of its
+# kernels' resources.
+cuda_kernel_sources = kernels/elementwise.cu
+cuda_objects = $(cuda_kernel_sources:.cu=.o)
+EXTRA_DIST += $(cuda_kernel_sources)
+CLEANFILES += $(cuda_objects) $(cuda_kernel_sources:.cu=.ptxas)
+
+cuda_architectures = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
+nvcc_compile = $(NVCC) -std=c++17 -O3 -Xptxas -v -Xcompiler -fPIC,-fvisibility=hidden,-Wall \
+	$(cuda_architectures) -I$(top_srcdir)/src -I$(top_srcdir) -D_GNU_SOURCE $(NVCCFLAGS)
+AM_V_NVCC = $(am__v_NVCC_@AM_V@)
+am__v_NVCC_ = $(am__v_NVCC_@AM_DEFAULT_V@)
+am__v_NVCC_0 = @echo "  NVCC    " $@;
+am__v_NVCC_1 =
+SUFFIXES += .cu
+.cu.o:
+	@$(MKDIR_P) $(@D)
+	$(AM_V_NVCC)$(nvcc_compile) -MMD -MF $*.d -c -o $@ $< >$*.ptxas 2>&1 || { cat $*.ptxas >&2; exit 1; }
+-include $(cuda_kernel_sources:.cu=.d)

@@ -1,0 +1,180 @@
+/*
+ * Convolution: shapes and places of its operands, and up to three passes by cuDNN whose plans are
+ * chosen by timing (conv_choose.c). The packed weights are made once per step and serve the forward
+ * pass and the gradient of the data; the gradient of the weights is unpacked into the store. A
+ * gradient that nobody wants is not computed.
+ */
+#include "backend/cuda/conv.h"
+
+#include <stdlib.h>
+
+struct conv {
+    struct dnn_shape shape;
+    struct conv_pass_plan pass[N_CONV_PASSES];
+    struct k_filter filter;
+    size_t dw_bytes, bias_at, plan_at; /* places within the scratch of the backward pass */
+};
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 255) / 256 * 256;
+}
+
+static bool wanted(const struct call *c, enum conv_pass pass)
+{
+    if (pass == CONV_FORWARD)
+        return true;
+    return c->want_backward && c->din[pass == CONV_DATA ? 0 : 1];
+}
+
+static bool bias_wanted(const struct call *c)
+{
+    return c->n_in > 2 && c->want_backward && c->din[2];
+}
+
+static void init_shape(struct conv *v, const struct call *c)
+{
+    struct k_map x = cuda_map(c->in[0]), y = cuda_map(c->out);
+    const int64_t *w = c->in[1]->dim;
+    cudnnDataType_t type = x.bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+    v->shape = (struct dnn_shape){.n = x.n,
+                                  .c = x.cs,
+                                  .h = x.h,
+                                  .w = x.w,
+                                  .k = y.cs,
+                                  .p = y.h,
+                                  .q = y.w,
+                                  .r = w[2],
+                                  .s = w[3],
+                                  .stride = c->attr.stride,
+                                  .pad = c->attr.pad,
+                                  .type = {type, type, type}};
+    v->filter = (struct k_filter){
+        .k = y.c, .ks = y.cs, .c = x.c, .cs = x.cs, .r = (int)w[2], .s = (int)w[3], .bf16 = x.bf16};
+}
+
+/* "cuda NVIDIA H200|...|bf16|conv forward|x 64x3x32x32 w 64x3x3x3 stride 1 pad 1" */
+static void make_key(char *out, size_t size, const struct device *dev, const struct call *c,
+                     enum conv_pass pass)
+{
+    const int64_t *x = c->in[0]->dim, *w = c->in[1]->dim;
+    snprintf(out, size,
+             "%s|%s|conv %s|x %lldx%lldx%lldx%lld w %lldx%lldx%lldx%lld stride %d pad %d",
+             cuda_of(dev)->tuning_prefix, dtype_name(c->in[0]->dtype), conv_pass_names[pass],
+             (long long)x[0], (long long)x[1], (long long)x[2], (long long)x[3], (long long)w[0],
+             (long long)w[1], (long long)w[2], (long long)w[3], c->attr.stride, c->attr.pad);
+}
+
+static int prepare_pass(struct device *dev, struct call *c, struct conv *v, enum conv_pass pass,
+                        struct err *e)
+{
+    char key[384];
+    make_key(key, sizeof key, dev, c, pass);
+    if (conv_choose(&v->pass[pass], dev, &v->shape, pass, key, &c->ms[pass], c->algorithm[pass],
+                    sizeof c->algorithm[pass], e))
+        return err_prefix(e, "%s: %s", c->name, conv_pass_names[pass]);
+    return 0;
+}
+
+static void reserve(struct call *c, struct conv *v)
+{
+    const struct conv_pass_plan *data = &v->pass[CONV_DATA], *weights = &v->pass[CONV_WEIGHTS];
+    struct k_map y = cuda_map(c->out);
+    size_t plan = data->plan.workspace_bytes;
+    if (weights->plan.workspace_bytes > plan)
+        plan = weights->plan.workspace_bytes;
+    c->saved_bytes = dnn_bytes(&v->shape, DNN_W);
+    c->scratch_bytes[0] = v->pass[CONV_FORWARD].plan.workspace_bytes;
+    struct dnn_shape wide = v->shape;
+    wide.type[DNN_W] = CUDNN_DATA_FLOAT;
+    v->dw_bytes = weights->plan.plan ? aligned(dnn_bytes(&wide, DNN_W)) : 0;
+    v->bias_at = v->dw_bytes;
+    v->plan_at = v->bias_at + (bias_wanted(c) ? aligned(k_bias_backward_workspace(&y)) : 0);
+    c->scratch_bytes[1] = v->plan_at + plan;
+}
+
+static int prepare(struct device *dev, struct call *c, struct err *e)
+{
+    struct conv *v = c->impl = calloc(1, sizeof *v);
+    if (!v)
+        return err_set(e, EXIT_OS, "%s: out of memory", c->name);
+    init_shape(v, c);
+    for (int pass = 0; pass < N_CONV_PASSES; pass++)
+        if (wanted(c, (enum conv_pass)pass) && prepare_pass(dev, c, v, (enum conv_pass)pass, e))
+            return -1;
+    reserve(c, v);
+    return 0;
+}
+
+static void *at(void *base, size_t offset)
+{
+    return base ? (char *)base + offset : NULL;
+}
+
+static int bind(struct device *dev, struct call *c, struct err *e)
+{
+    struct conv *v = c->impl;
+    (void)dev;
+    void *x = c->in[0]->data, *x_again = c->bin[0] ? c->bin[0]->data : x;
+    void *dx = c->din[0] ? c->din[0]->data : NULL, *dy = c->dout ? c->dout->data : NULL;
+    void *workspace = at(c->scratch[1], v->plan_at);
+    void *const data[N_CONV_PASSES][N_DNN] = {
+        [CONV_FORWARD] = {x, c->saved, c->out->data},
+        [CONV_DATA] = {dx, c->saved, dy},
+        [CONV_WEIGHTS] = {x_again, c->scratch[1], dy},
+    };
+    for (int pass = 0; pass < N_CONV_PASSES; pass++)
+        if (v->pass[pass].plan.plan &&
+            dnn_plan_bind(&v->pass[pass].plan, data[pass],
+                          pass == CONV_FORWARD ? c->scratch[0] : workspace, e))
+            return err_prefix(e, "%s", c->name);
+    return 0;
+}
+
+static int forward(struct device *dev, struct call *c, struct err *e)
+{
+    const struct conv *v = c->impl;
+    cudaStream_t stream = cuda_of(dev)->compute;
+    struct k_map y = cuda_map(c->out);
+    if (CU(e, k_pack_filter(stream, &v->filter, c->in[1]->data, c->saved)) ||
+        dnn_plan_run(&v->pass[CONV_FORWARD].plan, dev, e))
+        return -1;
+    return c->n_in > 2 ? CU(e, k_bias(stream, &y, c->out->data, c->in[2]->data)) : 0;
+}
+
+/* Narrow gradients lie like an activation of K images of R x S pixels. */
+static int unpack(struct device *dev, struct call *c, const struct conv *v, struct err *e)
+{
+    const struct k_filter *f = &v->filter;
+    struct k_map narrow = {.n = f->k, .h = f->r, .w = f->s, .c = f->c, .cs = f->cs, .bf16 = 1};
+    float *dw = c->din[1]->data;
+    if (v->pass[CONV_WEIGHTS].narrow)
+        return CU(e, k_from_nhwc(cuda_of(dev)->compute, &narrow, c->scratch[1], dw));
+    return CU(e, k_unpack_filter(cuda_of(dev)->compute, f, c->scratch[1], dw));
+}
+
+static int backward(struct device *dev, struct call *c, struct err *e)
+{
+    const struct conv *v = c->impl;
+    struct k_map y = cuda_map(c->out);
+    if (v->pass[CONV_DATA].plan.plan && dnn_plan_run(&v->pass[CONV_DATA].plan, dev, e))
+        return -1;
+    if (v->pass[CONV_WEIGHTS].plan.plan &&
+        (dnn_plan_run(&v->pass[CONV_WEIGHTS].plan, dev, e) || unpack(dev, c, v, e)))
+        return -1;
+    if (!bias_wanted(c))
+        return 0;
+    return CU(e, k_bias_backward(cuda_of(dev)->compute, &y, c->dout->data, c->din[2]->data,
+                                 at(c->scratch[1], v->bias_at)));
+}
+
+static void done(struct device *dev, struct call *c)
+{
+    struct conv *v = c->impl;
+    for (int pass = 0; v && pass < N_CONV_PASSES; pass++)
+        conv_pass_plan_done(&v->pass[pass]);
+    cuda_done_plain(dev, c);
+}
+
+const struct kernel cuda_conv = {
+    .prepare = prepare, .bind = bind, .forward = forward, .backward = backward, .done = done};

@@ -1,0 +1,85 @@
+/*
+ * A small builder over cuDNN's graph API: one pass of a convolution as an operation graph, the
+ * engines the library knows for it, and execution plans.
+ *
+ * A plan is described by a short text, "ENGINE:KNOB=VALUE,...": the number of the engine and the
+ * choices that the heuristic made for it. From this text the same plan is built again, which is
+ * what makes repeated and resumed runs compute the same bits.
+ */
+#ifndef SUPCON_BACKEND_CUDA_CUDNN_GRAPH_H
+#define SUPCON_BACKEND_CUDA_CUDNN_GRAPH_H
+
+#include "backend/cuda/cuda.h"
+
+enum conv_pass { CONV_FORWARD, CONV_DATA, CONV_WEIGHTS, N_CONV_PASSES };
+
+/* Tensors of a pass: the activations x and y, or their gradients, and the weights w, or theirs. */
+enum { DNN_X, DNN_W, DNN_Y, N_DNN };
+
+/* A convolution as it lies in memory: NHWC activations, KRSC weights, channels with padding. */
+struct dnn_shape {
+    int64_t n, c, h, w; /* x [n,h,w,c] */
+    int64_t k, p, q;    /* y [n,p,q,k] */
+    int64_t r, s;       /* w [k,r,s,c] */
+    int64_t stride, pad;
+    cudnnDataType_t type[N_DNN];
+};
+
+struct dnn_graph {
+    enum conv_pass pass;
+    cudnnBackendDescriptor_t tensor[N_DNN], conv, operation, graph;
+};
+
+int dnn_graph_init(struct dnn_graph *, struct device *, const struct dnn_shape *, enum conv_pass,
+                   struct err *);
+void dnn_graph_done(struct dnn_graph *); /* a zeroed one is fine */
+
+enum { DNN_TEXT = 128, DNN_CONFIGS = 64 };
+
+/* What an engine says of its numbers and of itself. */
+enum {
+    DNN_NONDETERMINISTIC = 1 << 0,
+    DNN_TENSOR_CORE = 1 << 1,
+    DNN_ROUNDS_INPUTS = 1 << 2, /* f32 to TF32, or narrower */
+    DNN_ROUNDS_SUMS = 1 << 3,   /* sums in less than f32 */
+    DNN_COMPILES = 1 << 4,      /* at run time, when the plan is made */
+};
+
+struct dnn_config {
+    cudnnBackendDescriptor_t config;
+    unsigned notes;
+    char text[DNN_TEXT];
+};
+
+/* What the heuristics recommend, best first, each engine configuration once; how many, at most
+ * DNN_CONFIGS. Each is to be freed. */
+int dnn_configs(const struct dnn_graph *, struct dnn_config out[DNN_CONFIGS]);
+/* The configuration a text describes; -1 with *e set if there is none any more. */
+int dnn_config_parse(struct dnn_config *, const struct dnn_graph *, const char *text, struct err *);
+void dnn_config_done(struct dnn_config *);
+
+struct dnn_plan {
+    cudnnBackendDescriptor_t plan, pack;
+    size_t workspace_bytes;
+};
+
+/* Fails where the engine cannot do this shape on this device. */
+int dnn_plan_init(struct dnn_plan *, struct device *, const struct dnn_config *, struct err *);
+void dnn_plan_done(struct dnn_plan *); /* a zeroed one is fine */
+/* Where the tensors and the workspace are from now on. */
+int dnn_plan_bind(struct dnn_plan *, void *const data[N_DNN], void *workspace, struct err *);
+int dnn_plan_run(const struct dnn_plan *, const struct device *, struct err *);
+
+/* A descriptor is created, given its attributes, and finalized in one go; used by the two files
+ * cudnn_*.c. On failure *out is NULL. */
+struct dnn_attribute {
+    cudnnBackendAttributeName_t name;
+    cudnnBackendAttributeType_t type;
+    int64_t n;
+    const void *values;
+};
+int dnn_make(cudnnBackendDescriptor_t *out, cudnnBackendDescriptorType_t, const char *what,
+             const struct dnn_attribute *, int n, struct err *);
+void dnn_drop(cudnnBackendDescriptor_t *);
+
+#endif
