@@ -8,6 +8,7 @@
 #include "tui/capture.h"
 #include "tui/console.h"
 #include "tui/display.h"
+#include "tui/folder.h"
 #include "tui/keys.h"
 #include "tui/rescue.h"
 
@@ -35,6 +36,7 @@ struct tui {
     struct console console;
     struct display display;
     struct capture capture;
+    struct folder folder;
     int signals;
     bool headless, ended, urgent;
     int64_t drawn, frame; /* microseconds */
@@ -215,6 +217,11 @@ static void take_noise(void *ctx, const char *line)
     console_noise(&((struct tui *)ctx)->console, line);
 }
 
+static void take_found(void *ctx, const struct event *e)
+{
+    console_event(&((struct tui *)ctx)->console, e);
+}
+
 /* What keys and dialogs have asked for. */
 static void obey(struct tui *t)
 {
@@ -251,6 +258,7 @@ static int pace(struct tui *t)
     if (t->headless)
         return -1;
     console_tick(&t->console, now);
+    folder_look(&t->folder, &t->console.model, now, take_found, t);
     wait = t->drawn + t->frame - now;
     if (wait > t->frame) /* the clock was set back */
         wait = 0;

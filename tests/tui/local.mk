@@ -71,3 +71,7 @@ check_PROGRAMS += tests/tui/capture
 TESTS += tests/tui/capture
 tests_tui_capture_SOURCES = tests/tui/capture.c
 tests_tui_capture_LDADD = $(test_libs)
+check_PROGRAMS += tests/tui/folder
+TESTS += tests/tui/folder
+tests_tui_folder_SOURCES = tests/tui/folder.c
+tests_tui_folder_LDADD = $(test_libs)
