@@ -134,6 +134,9 @@ struct backend_class {
     bool (*has_dtype)(const struct device *, enum dtype, char *why, size_t why_bytes);
     enum dtype preferred;                /* to compute in, unless the recipe says */
     const struct kernel *const *kernels; /* [OP_N]; NULL: op not supported */
+    /* Optional: the most arithmetic of this type that the device does, measured now on independent
+     * multiply-adds; 0: not known. */
+    int (*peak)(struct device *, enum dtype, double *gflops, struct err *);
 };
 
 extern const struct backend_class cpu_backend;

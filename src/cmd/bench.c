@@ -53,6 +53,10 @@ static int print_json(const struct bench_step *o, const struct bench_result *r, 
         r->threads, "ms", r->ms, "views_per_s", r->views_per_s, "share", r->primitives_ms / r->ms,
         "peak_mib", r->peak_mib, "arena_mib", r->arena_mib, "gflops", r->gflops, "last_loss",
         r->loss);
+    if (line && r->peak_gflops > 0) {
+        json_object_set_new(line, "peak_gflops", json_real(r->peak_gflops));
+        json_object_set_new(line, "peak_share", json_real(r->gflops / r->peak_gflops));
+    }
     char *text = line ? json_dumps(line, JSON_REAL_PRECISION(6)) : NULL;
     json_decref(line);
     if (!text)
@@ -65,12 +69,14 @@ static int print_json(const struct bench_step *o, const struct bench_result *r, 
 static void print_text(const struct bench_step *o, const struct bench_result *r)
 {
     printf("%s, stem %s, %dx%d, %d images in %d view%s, %s, %s\n", o->model.arch, o->model.stem,
-           o->size, o->size, o->batch, r->views, r->views == 1 ? "" : "s", o->objective,
-           r->dtype);
+           o->size, o->size, o->batch, r->views, r->views == 1 ? "" : "s", o->objective, r->dtype);
     printf("device       %s, %d thread%s\n", r->device, r->threads, r->threads == 1 ? "" : "s");
     printf("step         %.3f ms, median of %d\n", r->ms, o->steps);
     printf("views        %.1f per second\n", r->views_per_s);
     printf("rate         %.1f GFLOP/s\n", r->gflops);
+    if (r->peak_gflops > 0)
+        printf("peak         %.1f GFLOP/s of %s multiply-adds in registers, %.1f %% reached\n",
+               r->peak_gflops, r->dtype, r->gflops / r->peak_gflops * 100);
     printf("primitives   %.3f ms one by one, %.1f %% of the step\n", r->primitives_ms,
            r->primitives_ms / r->ms * 100);
     printf("memory       %.0f MiB at the peak, %.0f MiB of it the plan's\n", r->peak_mib,
@@ -127,7 +133,10 @@ const struct cmd_class cmd_bench = {
         "The step is a whole one with resident random images: forward, backward, norm of the "
         "gradients, update. The median is printed with the views per second; the share, which is "
         "the sum of the times of its calls, each run alone, over the time of the step (1: nothing "
-        "is lost between them); and the peak memory, counted from before the network is made.",
+        "is lost between them); the rate of convolutions and linear layers, counted as direct ones, "
+        "with its share of the peak arithmetic of the device, which is measured on multiply-adds "
+        "that stay in registers (Winograd's convolutions multiply less, so that more than 100 % "
+        "is possible); and the peak memory, counted from before the network is made.",
     .options = options,
     .run = run,
 };

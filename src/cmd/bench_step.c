@@ -139,6 +139,13 @@ static double free_mib(struct device *dev)
     return dev->class->memory_free ? (double)dev->class->memory_free(dev) / 1048576 : 0;
 }
 
+static int measure_peak(struct bench *b, struct bench_result *out, struct err *e)
+{
+    enum dtype dtype = strcmp(b->net.model.dtype, "bf16") ? DT_F32 : DT_BF16;
+    out->peak_gflops = 0;
+    return b->dev.class->peak ? b->dev.class->peak(&b->dev, dtype, &out->peak_gflops, e) : 0;
+}
+
 static int measure(struct bench *b, struct bench_result *out, struct err *e)
 {
     double before = resident_mib("VmRSS"), device_before = free_mib(&b->dev);
@@ -148,6 +155,8 @@ static int measure(struct bench *b, struct bench_result *out, struct err *e)
     out->peak_mib =
         device_before > 0 ? device_before - free_mib(&b->dev) : resident_mib("VmHWM") - before;
     if (step_profile(b->step, PROFILE_RUNS, &out->primitives_ms, e) < 0)
+        return -1;
+    if (measure_peak(b, out, e) < 0)
         return -1;
     out->views = b->views;
     out->threads = b->dev.threads;

@@ -16,7 +16,8 @@ struct bench_result {
     double ms;            /* median step */
     double primitives_ms; /* sum of its parts, each timed alone */
     double views_per_s;   /* V*N per step */
-    double gflops;        /* of convolutions and linear layers */
+    double gflops;        /* of convolutions and linear layers, counted as direct ones */
+    double peak_gflops;   /* of the device's arithmetic in this dtype; 0 unknown */
     double peak_mib;      /* most resident memory less what was resident before the network */
     double arena_mib;     /* of the plan */
     double loss;          /* of the last step: that it computed something */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # supcon embed, weights given to a run, and supcon bench: what they write, and what they say of bad files.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..22"
+echo "1..23"
 
 # refused CODE TEXT COMMAND...: ends with CODE and says TEXT.
 refused() {
@@ -73,5 +73,7 @@ result "missing given weights are exit 66, and no failed start leaves a run"
 "$supcon" bench --arch resnet8 --stem cifar --batch-size 8 --steps 2 --warmup 1 --device cpu --json 2>"$work/err" >"$work/out" &&
     for key in ms views_per_s share peak_mib; do grep -q "\"$key\": [0-9.]*" "$work/out" || exit 1; done
 result "bench gives time, rate, share and memory"
+grep -qE '"peak_gflops": [0-9.]+, "peak_share": 0?[0-9.]+' "$work/out"
+result "and the share of the peak arithmetic"
 "$supcon" bench --loss-only --rows 64 --dim 16 --device cpu --json 2>"$work/err" | grep -q '"ms": [0-9.]*'
 result "and times the loss alone"

@@ -181,4 +181,5 @@ const struct backend_class cpu_backend = {
     .has_dtype = has_dtype,
     .preferred = DT_F32,
     .kernels = cpu_kernels,
+    .peak = cpu_peak,
 };

@@ -87,6 +87,9 @@ int cpu_fetch(struct device *, int slot, void *dst, size_t bytes, bool wait, str
 int cpu_judge(struct device *, int n, const float *stats, int n_squares, const double *squares,
               uint32_t *held, struct err *);
 
+/* The most arithmetic the processor does, measured (peak.c); see backend.h. */
+int cpu_peak(struct device *, enum dtype, double *gflops, struct err *);
+
 /* The kernels, one per file; listed in kernels.c. */
 extern const struct kernel cpu_conv, cpu_batchnorm, cpu_relu, cpu_add, cpu_pool, cpu_globalpool,
     cpu_linear, cpu_l2norm, cpu_xent, cpu_contrastive;
