@@ -269,6 +269,21 @@ static int open_feed(struct trainer *t, struct err *e)
     return feed_open(&t->feed, &t->dev, &t->data, batch, batch * most, e);
 }
 
+static void tell_memory(const struct trainer *t)
+{
+    const struct params *p = t->net.params;
+    int slots = (p->slot[0] != NULL) + (p->slot[1] != NULL);
+    static const double mib = 1048576;
+    double weights = (double)p->n_trainable * sizeof(float) / mib;
+    double training = (double)plan_arena_bytes(t->plan) / mib;
+    double validation = t->eval ? (double)plan_arena_bytes(t->eval) / mib : 0;
+    double images = (double)(t->feed.image_bytes + t->feed.params_bytes) / mib;
+    log_info("memory on %s: %.1f MiB (weights %.1f, gradients %.1f, optimizer %.1f, training step "
+             "%.1f, validation %.1f, images %.1f)",
+             t->dev.info.id, weights * (2 + slots) + training + validation + images, weights,
+             weights, weights * slots, training, validation, images);
+}
+
 int trainer_ready(struct trainer *t, const char *checkpoint, const struct trainer_watch *w,
                   struct err *e)
 {
@@ -284,6 +299,7 @@ int trainer_ready(struct trainer *t, const char *checkpoint, const struct traine
     use(t, t->objective, &c);
     if (phase(t, e, "starting the loader") != 0 || open_feed(t, e) != 0)
         return -1;
+    tell_memory(t);
     t->loader_views = trainer_views(&t->settings, t->objective);
     return open_loader(t, t->loader_views, &t->loader, e);
 }

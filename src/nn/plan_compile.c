@@ -155,6 +155,27 @@ static int allocate_separately(struct plan *p, int n, struct err *e)
     return 0;
 }
 
+/* Nearly all of an arena grows with the number of images; a tenth is left for what does not. */
+static int check_room(const struct plan *p, struct err *e)
+{
+    static const double mib = 1048576;
+    const struct backend_class *c = p->dev->class;
+    size_t room = c->memory_free ? c->memory_free(p->dev) : 0;
+    int64_t rows = 1;
+    if (room == 0 || p->arena_bytes <= room)
+        return 0;
+    for (int i = p->graph->n_values - 1; i >= 0; i--)
+        if (p->graph->values[i].input && p->graph->values[i].ndim > 1)
+            rows = p->graph->values[i].dim[0];
+    return err_set(e, EXIT_OS,
+                   "%s has too little memory: %lld images at once (train.batch_size times views) "
+                   "need %.0f MiB for activations and workspace, %.0f MiB of %.0f MiB are free; "
+                   "about %lld images would fit",
+                   p->dev->info.id, (long long)rows, (double)p->arena_bytes / mib,
+                   (double)room / mib, (double)p->dev->info.memory_bytes / mib,
+                   (long long)(0.9 * (double)rows * (double)room / (double)p->arena_bytes));
+}
+
 static int allocate(struct plan *p, struct err *e)
 {
     int n = p->n_extents, a, b;
@@ -167,6 +188,8 @@ static int allocate(struct plan *p, struct err *e)
         return err_set(e, EXIT_OS, "out of memory for a plan");
     if (!memplan_check(p->extents, n, p->arena_bytes, &a, &b))
         return err_set(e, EXIT_SOFTWARE, "the memory plan lets buffers %d and %d overlap", a, b);
+    if (check_room(p, e) < 0)
+        return -1;
     if (p->arena_bytes && p->dev->class->alloc(p->dev, p->arena_bytes, &p->arena, e) < 0)
         return err_prefix(e, "activations, gradients and workspace of %.1f MiB",
                           (double)p->arena_bytes / 1048576);
@@ -201,11 +224,11 @@ static int bind(struct plan *p, struct err *e)
     return 0;
 }
 
-/* Ops whose output the device can compute once more. */
+/* Ops whose output the device can compute once more, if that is worth it there. */
 static unsigned repeatable_ops(const struct device *dev)
 {
     unsigned ops = 0;
-    for (int op = 0; op < OP_N; op++)
+    for (int op = 0; dev->class->spares_memory && op < OP_N; op++)
         if (dev->class->kernels[op] && dev->class->kernels[op]->again)
             ops |= 1u << op;
     return ops;

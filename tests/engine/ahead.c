@@ -163,6 +163,46 @@ static void training_goes_on_after_a_held_step(void **state)
     trainer_close(&t);
 }
 
+static size_t room;
+
+static size_t memory_free(struct device *dev)
+{
+    (void)dev;
+    return room;
+}
+
+/* The refusal says how many images would fit, and so many do. */
+static void too_large_a_batch_is_refused_with_what_fits(void **state)
+{
+    struct trainer t;
+    (void)state;
+    for (int batch = 8; batch > 0;) {
+        char assignment[40];
+        const char *const more[] = {assignment, NULL};
+        struct err e = {0};
+        snprintf(assignment, sizeof assignment, "train.batch_size=%d", batch);
+        struct settings s = tiny_settings(more);
+        assert_int_equal(trainer_open(&t, &s, NULL, NULL, &e), 0);
+        ahead = *t.dev.class;
+        ahead.memory_free = memory_free;
+        t.dev.class = &ahead;
+        room = 10 << 20;
+        int rc = trainer_ready(&t, NULL, NULL, &e);
+        trainer_close(&t);
+        if (batch < 8) {
+            assert_int_equal(rc, 0);
+            return;
+        }
+        assert_int_equal(rc, -1);
+        assert_int_equal(e.code, EXIT_OS);
+        const char *about = strstr(e.msg, "; about ");
+        assert_non_null(about);
+        batch = atoi(about + 8) / 2; /* two views */
+        assert_true(batch < 8);
+    }
+    fail_msg("nothing fits");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +210,7 @@ int main(void)
         cmocka_unit_test(nothing_runs_past_the_limit),
         cmocka_unit_test(a_held_step_holds_those_behind_it),
         cmocka_unit_test(training_goes_on_after_a_held_step),
+        cmocka_unit_test(too_large_a_batch_is_refused_with_what_fits),
     };
     return cmocka_run_group_tests(tests, tiny_init, tiny_done);
 }
