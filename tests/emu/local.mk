@@ -1,0 +1,47 @@
+# Files of tests/emu/: the CUDA backend on the CPU. Its own sources, the kernels compiled as C++, and an emulation of the
+# CUDA runtime, cuBLASLt and cuDNN instead of the libraries make another supcon-cuda.so. Needs the toolkit's headers.
+emu_sources = tests/emu/cublaslt.cpp tests/emu/cuda_emulation.cpp tests/emu/cudart.cpp tests/emu/cudnn.cpp \
+	tests/emu/cudnn_attribute.cpp tests/emu/cudnn_convolution.cpp tests/emu/fiber.cpp tests/emu/stream.cpp
+emu_headers = tests/emu/cuda_emulation.h tests/emu/cuda_intrinsics.h tests/emu/cudnn_emulation.h tests/emu/fiber.h \
+	tests/emu/stream.h
+emu_module = tests/emu/supcon-cuda.so
+emu_objects = $(emu_sources:.cpp=.emu) $(cuda_kernel_sources:.cu=.emu)
+EXTRA_DIST += $(emu_sources) $(emu_headers) tests/emu/selftest.cpp
+dist_check_SCRIPTS += tests/emu/ops.sh
+TESTS += tests/emu/ops.sh tests/emu/selftest
+CLEANFILES += $(emu_objects) $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu tests/emu/selftest.emu.d tests/emu/selftest
+
+emu_compile = $(CC) -x c++ -std=c++17 -DSUPCON_CUDA_EMULATION -D_GNU_SOURCE -fPIC $(CUDA_CPPFLAGS) -I$(top_srcdir)/tests/emu \
+	-I$(top_srcdir)/src -I$(top_srcdir) $(CFLAGS) -ffp-contract=off \
+	`echo '$(SUPCON_MODULE_CFLAGS)' | $(SED) 's/-std=[^ ]*//; s/-W[a-z]*-prototypes//g; s/-Wvla//'` -Wno-unknown-pragmas
+AM_V_EMU = $(am__v_EMU_@AM_V@)
+am__v_EMU_ = $(am__v_EMU_@AM_DEFAULT_V@)
+am__v_EMU_0 = @echo "  EMU     " $@;
+am__v_EMU_1 =
+SUFFIXES += .emu .cpp
+.cu.emu .cpp.emu:
+	@$(MKDIR_P) $(@D)
+	$(AM_V_EMU)$(emu_compile) -MMD -MF $@.d -c -o $@ $<
+-include $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu.d
+
+if CUDA
+check_DATA = $(emu_module)
+EXTRA_PROGRAMS = $(emu_module)
+CLEANFILES += $(emu_module)
+tests_emu_supcon_cuda_so_SOURCES = $(cuda_sources)
+tests_emu_supcon_cuda_so_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+tests_emu_supcon_cuda_so_CFLAGS = $(SUPCON_MODULE_CFLAGS) -fPIC -fvisibility=hidden
+tests_emu_supcon_cuda_so_LDFLAGS = -shared
+tests_emu_supcon_cuda_so_LDADD = $(emu_objects) -lstdc++ -lm
+tests_emu_supcon_cuda_so_DEPENDENCIES = $(emu_objects)
+
+# The emulation itself: its errors are found, its orders differ, its streams wait.
+emu_core = tests/emu/cuda_emulation.emu tests/emu/cudart.emu tests/emu/fiber.emu tests/emu/stream.emu
+tests/emu/selftest: tests/emu/selftest.emu $(emu_core)
+	$(AM_V_CCLD)$(CC) $(CFLAGS) $(SUPCON_CFLAGS) $(LDFLAGS) -o $@ tests/emu/selftest.emu $(emu_core) -lstdc++ -lm
+else
+tests/emu/selftest: tests/emu/absent.sh
+	@$(MKDIR_P) $(@D)
+	cp $(srcdir)/tests/emu/absent.sh $@
+endif
+EXTRA_DIST += tests/emu/absent.sh
