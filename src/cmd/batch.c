@@ -32,11 +32,16 @@ struct batch {
     bool done;
 };
 
-/* Rows of metrics.jsonl, as they are. */
+/* Rows of metrics.jsonl as they are, and what is not history; of a linear evaluation's iterations
+ * as many as in text. */
 static void print_json(struct batch_text *t, const struct event *ev, FILE *f)
 {
-    (void)t;
-    char *row = ev->replayed ? NULL : metrics_row(ev);
+    if (ev->replayed ||
+        (ev->kind == EV_LINEAR_ITER && t->log_every > 0 && ev->u.lin.giter % t->log_every != 0))
+        return;
+    char *row = metrics_row(ev);
+    if (!row)
+        row = metrics_passing(ev);
     if (row)
         fputs(row, f);
     free(row);

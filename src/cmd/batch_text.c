@@ -117,7 +117,7 @@ static void print_switch(struct batch_text *t, const struct event *ev, FILE *f)
 
 static void print_linear(struct batch_text *t, const struct event *ev, FILE *f)
 {
-    if (t->log_every <= 0 || ev->u.lin.iter % t->log_every != 0)
+    if (t->log_every <= 0 || ev->u.lin.giter % t->log_every != 0)
         return;
     fprintf(f, "[Linear: %06lld][Epoch: %d/%d][Iters: %d/%d=>%lld] >> ", (long long)ev->u.lin.step,
             ev->u.lin.epoch, ev->u.lin.epochs, ev->u.lin.iter, ev->u.lin.iters,
@@ -143,13 +143,14 @@ static void print_linear_failed(struct batch_text *t, const struct event *ev, FI
 
 static void print_done(struct batch_text *t, const struct event *ev, FILE *f)
 {
-    char best[40];
+    char best[40] = "-"; /* nothing was validated */
     (void)t;
+    if (!isnan(ev->u.done.best))
+        number(best, sizeof best, 3, ev->u.done.best);
     if (ev->u.done.code != 0 && !ev->u.done.ckpt[0])
         return;
     fprintf(f, "[Done] >> Epochs: %d, Iters: %lld, Best: %s, Ckpt: %s, Sec: %.0f\n",
-            ev->u.done.epochs, (long long)ev->u.done.giter,
-            number(best, sizeof best, 3, ev->u.done.best), ev->u.done.ckpt, ev->u.done.sec);
+            ev->u.done.epochs, (long long)ev->u.done.giter, best, ev->u.done.ckpt, ev->u.done.sec);
 }
 
 static void (*const printers[EV_N])(struct batch_text *, const struct event *, FILE *) = {

@@ -5,7 +5,11 @@
 #include "cmd/cmd.h"
 
 #include "base/conf.h"
+#include "base/signals.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdio_ext.h>
 #include <string.h>
 
 extern const struct cmd_class cmd_train, cmd_linear, cmd_devices, cmd_config, cmd_loss, cmd_bench,
@@ -92,6 +96,18 @@ int cmd_main(int argc, char **argv, struct err *e)
         return 0;
     }
     return run(&args, e);
+}
+
+int cmd_flush(struct err *e)
+{
+    if (fflush(stdout) == 0)
+        return 0;
+    int reason = errno;
+    __fpurge(stdout);
+    clearerr(stdout);
+    if (reason == EPIPE)
+        signals_die(SIGPIPE);
+    return err_errno(e, EXIT_IO, reason, "cannot write standard output");
 }
 
 bool cmd_has(const struct cmd_args *args, const char *option)

@@ -92,6 +92,9 @@ int cmd_settings_all(const struct cmd_args *, const char *recipe, struct setting
                      struct conf_origin *, struct conf_errors *errors);
 /* The last two steps over settings that are there already, those of a checkpoint or a run. */
 int cmd_settings_change(const struct cmd_args *, struct settings *, struct err *);
+/* Writes what is printed so far, for output that somebody may be waiting for. Where the reader of a
+ * pipe has gone the process ends by SIGPIPE. */
+int cmd_flush(struct err *);
 /* Messages of modules name keys; where `option` stands for `key` on the command line, names the
  * option. */
 void cmd_rename_key(struct err *, const char *key, const char *option);

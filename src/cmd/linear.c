@@ -5,13 +5,13 @@
 #include "backend/backend.h"
 #include "backend/tuning.h"
 #include "base/file.h"
+#include "cmd/batch.h"
 #include "cmd/cmd.h"
 #include "engine/checkpoint.h"
-#include "engine/linear.h"
+#include "engine/linear_event.h"
 #include "engine/run.h"
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,24 +65,27 @@ static bool find_run(const char *checkpoint, char run[PATH_BYTES])
     return run_is(run);
 }
 
+struct shown {
+    struct batch_text text;
+    struct err *e; /* why output failed */
+};
+
+/* Progress in the lines of --batch. Nobody to read them ends the evaluation. */
 static bool show(void *ctx, const struct linear_progress *p)
 {
-    const struct settings *s = ctx;
-    int64_t every = s->train.log_every > 0 ? s->train.log_every : 1;
-    if (p->phase[0] || p->giter % every != 0)
+    struct shown *s = ctx;
+    if (p->phase[0])
         return false;
-    printf("[Linear: %08lld][Epoch: %d/%d][Iters: %d/%d=>%lld] >> Loss : %.4f, Acc: %.3f\n",
-           (long long)p->step, p->epoch, p->epochs, p->iter, p->iters, (long long)p->giter, p->loss,
-           p->acc);
-    fflush(stdout);
-    return false;
+    struct event ev = linear_progress_event(p);
+    batch_text_class.event(&s->text, &ev, stdout);
+    return cmd_flush(s->e) < 0;
 }
 
 static void print_rates(const struct linear_result *r)
 {
     for (int i = 0; i < r->n_rates; i++) {
         const struct linear_rate *a = &r->rates[i];
-        printf("[Linear: %08lld][Rate: %g] >> ", (long long)r->step, a->lr);
+        printf("[Linear: %06lld][Lr: %g] >> ", (long long)r->step, a->lr);
         if (a->diverged)
             printf("diverged\n");
         else
@@ -91,11 +94,12 @@ static void print_rates(const struct linear_result *r)
     }
 }
 
-static void print_result(const struct cmd_args *args, const struct linear_result *r)
+static void print_result(const struct cmd_args *args, struct batch_text *text,
+                         const struct linear_result *r)
 {
+    struct event ev = linear_result_event(r);
     print_rates(r);
-    printf("[Linear: %08lld][Test] >> Loss : %.4f, Top1: %.3f, Top5: %.3f, Rate: %g, Sec: %.1f\n",
-           (long long)r->step, r->loss, r->top1, r->top5, r->lr, r->sec);
+    batch_text_class.event(text, &ev, stdout);
     char *line = cmd_has(args, "json") ? linear_json(r) : NULL;
     if (line)
         printf("%s\n", line);
@@ -107,13 +111,14 @@ static int evaluate(const struct cmd_args *args, const char *checkpoint, const s
 {
     char run[PATH_BYTES];
     struct linear_result result;
+    struct shown shown = {.text.log_every = s->train.log_every, .e = e};
     struct linear_request q = {.checkpoint = checkpoint,
                                .settings = s,
                                .dev = dev,
                                .store = find_run(checkpoint, run) ? run : NULL};
-    if (linear_evaluate(&q, show, (void *)s, &result, e) < 0)
+    if (linear_evaluate(&q, show, &shown, &result, e) < 0 || result.cancelled)
         return -1;
-    print_result(args, &result);
+    print_result(args, &shown.text, &result);
     return 0;
 }
 

@@ -8,7 +8,7 @@ libsupcon_a_SOURCES += src/engine/command.c src/engine/control.c src/engine/engi
 	src/engine/event.c src/engine/feed.c src/engine/meter.c src/engine/report.c src/engine/save.c \
 	src/engine/session.c src/engine/step.c src/engine/trainer.c src/engine/validate.c \
 	src/engine/watch.c
-libsupcon_a_SOURCES += src/engine/linear.c src/engine/linear_features.c src/engine/linear_heads.c \
-	src/engine/linear_result.c
+libsupcon_a_SOURCES += src/engine/linear.c src/engine/linear_event.c src/engine/linear_features.c \
+	src/engine/linear_heads.c src/engine/linear_result.c
 libsupcon_a_SOURCES += src/engine/network.c src/engine/network_io.c
 libsupcon_a_SOURCES += src/engine/settings.c src/engine/settings_check.c

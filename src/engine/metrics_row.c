@@ -74,12 +74,46 @@ static const struct field linear_fields[] = {
     FIELD(F_I32, linres, n_rates, "n_rates"), FIELD(F_TEXT, linres, data, "data"),
     FIELD(F_REAL, linres, sec, "sec"),        {0}};
 
+static const struct field progress_fields[] = {FIELD(F_I64, lin, step, "step"),
+                                               FIELD(F_I64, lin, giter, "giter"),
+                                               FIELD(F_REAL, lin, loss, "loss"),
+                                               FIELD(F_REAL, lin, acc, "acc"),
+                                               FIELD(F_I32, lin, epoch, "epoch"),
+                                               FIELD(F_I32, lin, epochs, "epochs"),
+                                               FIELD(F_I32, lin, iter, "iter"),
+                                               FIELD(F_I32, lin, iters, "iters"),
+                                               FIELD(F_REAL, lin, lr, "lr"),
+                                               FIELD(F_I32, lin, n_rates, "n_rates"),
+                                               {0}};
+static const struct field setup_fields[] = {
+    FIELD(F_TEXT, setup, backend, "backend"),     FIELD(F_TEXT, setup, device, "device"),
+    FIELD(F_TEXT, setup, detail, "detail"),       FIELD(F_TEXT, setup, arch, "arch"),
+    FIELD(F_TEXT, setup, objective, "objective"), FIELD(F_I64, setup, n_train, "n_train"),
+    FIELD(F_I64, setup, n_valid, "n_valid"),      FIELD(F_I32, setup, epochs, "epochs"),
+    FIELD(F_I32, setup, iters, "iters"),          {0}};
+static const struct field failed_fields[] = {
+    {"reason", F_TEXT, offsetof(struct event, u.text), sizeof(((struct event *)0)->u.text)}, {0}};
+static const struct field done_fields[] = {FIELD(F_I32, done, code, "code"),
+                                           FIELD(F_I64, done, giter, "giter"),
+                                           FIELD(F_I32, done, epochs, "epochs"),
+                                           FIELD(F_REAL, done, best, "best"),
+                                           FIELD(F_TEXT, done, ckpt, "ckpt"),
+                                           FIELD(F_REAL, done, sec, "sec"),
+                                           {0}};
+
 static const struct row rows[] = {{"iter", EV_ITER, iter_fields},
                                   {"valid", EV_VALID, valid_fields},
                                   {"ckpt", EV_CHECKPOINT, ckpt_fields},
                                   {"switch", EV_SWITCH, switch_fields},
                                   {"linear", EV_LINEAR_DONE, linear_fields},
                                   {0}};
+
+/* What is not history. */
+static const struct row passing[] = {{"setup", EV_SETUP, setup_fields},
+                                     {"linear_iter", EV_LINEAR_ITER, progress_fields},
+                                     {"linear_failed", EV_LINEAR_FAILED, failed_fields},
+                                     {"done", EV_DONE, done_fields},
+                                     {0}};
 
 /* The shortest text that reads back as the same double. */
 static void put_real(FILE *f, double x)
@@ -131,9 +165,8 @@ static void put_nonfinite(FILE *f, double loss)
         fprintf(f, ",\"nonfinite\":\"%s\"", isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf");
 }
 
-char *metrics_row(const struct event *ev)
+static char *line_of(const struct row *r, const struct event *ev)
 {
-    const struct row *r = rows;
     char *line = NULL;
     size_t n = 0;
     while (r->ev && r->kind != ev->kind)
@@ -151,6 +184,16 @@ char *metrics_row(const struct event *ev)
         return line;
     free(line);
     return NULL;
+}
+
+char *metrics_row(const struct event *ev)
+{
+    return line_of(rows, ev);
+}
+
+char *metrics_passing(const struct event *ev)
+{
+    return line_of(passing, ev);
 }
 
 static void set_field(struct event *ev, const struct field *f, const json_t *v)

@@ -11,6 +11,9 @@
 
 /* The row of an event as one line with its newline, NULL if its kind has none; the caller frees. */
 char *metrics_row(const struct event *);
+/* The same for what a watcher may want to know but the file does not keep: "setup", "linear_iter",
+ * "linear_failed", "done". */
+char *metrics_passing(const struct event *);
 /* One line (without newline) back into an event; false if it is not a row. */
 bool metrics_parse(const char *line, size_t n, struct event *);
 /* Whether a row belongs to the history of a checkpoint at `step`. `later`: it was written after the

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "engine/linear.h"
+#include "engine/linear_event.h"
 #include "engine/validate.h"
 
 #include <math.h>
@@ -170,17 +170,7 @@ static void report_linear_iter(struct engine *e, const struct linear_progress *p
     if (!logged && now - e->eval_sent < PROGRESS_USEC)
         return;
     e->eval_sent = now;
-    struct event ev = {.kind = EV_LINEAR_ITER};
-    ev.u.lin.step = p->step;
-    ev.u.lin.epoch = p->epoch;
-    ev.u.lin.epochs = p->epochs;
-    ev.u.lin.iter = p->iter;
-    ev.u.lin.iters = p->iters;
-    ev.u.lin.giter = p->giter;
-    ev.u.lin.loss = p->loss;
-    ev.u.lin.acc = p->acc;
-    ev.u.lin.n_rates = p->n_rates;
-    ev.u.lin.lr = p->lr;
+    struct event ev = linear_progress_event(p);
     report(e, &ev);
 }
 
@@ -199,16 +189,7 @@ static bool watch_linear(void *ctx, const struct linear_progress *p)
 
 static void report_linear_done(struct engine *e, const struct linear_result *r)
 {
-    struct event ev = {.kind = EV_LINEAR_DONE};
-    ev.u.linres.step = r->step;
-    ev.u.linres.top1 = r->top1;
-    ev.u.linres.top5 = r->top5;
-    ev.u.linres.loss = r->loss;
-    ev.u.linres.lr = r->lr;
-    ev.u.linres.valid_top1 = r->valid_top1;
-    ev.u.linres.sec = r->sec;
-    ev.u.linres.n_rates = r->n_rates;
-    snprintf(ev.u.linres.data, sizeof ev.u.linres.data, "%s", r->data);
+    struct event ev = linear_result_event(r);
     report(e, &ev);
 }
 

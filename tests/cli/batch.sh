@@ -1,7 +1,7 @@
 #!/bin/sh
 # What --batch prints, to the byte where scripts rely on it, and how a run ends that cannot begin.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..30"
+echo "1..32"
 
 # batch NAME OPTION...: as `train`, but printing; standard output in $work/out.
 batch() {
@@ -31,7 +31,7 @@ grammar="$grammar|$epoch\[Valid\] >> Loss : $loss, Top1: $acc, Top5: $acc$more"
 grammar="$grammar|$epoch\[Ckpt\] >> Saved: [^,]+, Bytes: [0-9]+, Sec: [0-9.]+$more"
 grammar="$grammar|\[Linear: [0-9]{6}\]$epoch$iters >> Loss : $loss, Acc: $acc$more"
 grammar="$grammar|\[Linear: [0-9]{6}\]\[Test\] >> Loss : $loss, Top1: $acc, Top5: $acc$more"
-grammar="$grammar|\[Done\] >> Epochs: 2, Iters: 8, Best: $acc, Ckpt: [^,]+, Sec: [0-9]+)\$"
+grammar="$grammar|\[Done\] >> Epochs: 2, Iters: 8, Best: ($acc|-), Ckpt: [^,]+, Sec: [0-9]+)\$"
 
 batch text --set linear.at_end=true --set train.log_every=3
 result "a run ends with 0"
@@ -60,8 +60,15 @@ sed -E 's/, (Views|Eta|Sec).*//; s/Saved: .*//; s/, Ckpt:.*//' "$work/out" | cmp
 result "the same run prints the same but for times"
 
 batch rows --format jsonl --set linear.at_end=true
-cmp "$work/out" "$work/rows/metrics.jsonl"
+grep -vE '^\{"ev":"(setup|linear_iter|done)",' "$work/out" | cmp - "$work/rows/metrics.jsonl"
 result "--format=jsonl prints the rows of metrics.jsonl"
+head -n 1 "$work/out" | grep -q '^{"ev":"setup","backend":"cpu",.*"n_train":66,"n_valid":22,' &&
+    [ "$(grep -c '^{"ev":"linear_iter","step":8,"giter":[0-9]*,"loss":[0-9.]*,"acc":' "$work/out")" -eq 1 ] &&
+    [ "$(grep -c '^{"ev":"linear","step":8,"top1":' "$work/out")" -eq 1 ] &&
+    tail -n 1 "$work/out" | grep -q '^{"ev":"done","code":0,"giter":8,.*"ckpt":"'
+result "and setup, progress of the linear evaluation, and end besides"
+batch novalid --set data.valid_fraction=0.0 && grep -qE '^\[Done\] >> Epochs: 2, Iters: [0-9]+, Best: -, Ckpt: ' "$work/out"
+result "without validation nothing is best"
 batch silent --format=none && [ ! -s "$work/out" ]
 result "--format=none prints nothing"
 batch bar --progress always && grep -q "$(printf '\r').*$(printf '\033')" "$work/err" &&

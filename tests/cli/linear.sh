@@ -1,7 +1,7 @@
 #!/bin/sh
 # supcon linear: result, repeatability, and a checkpoint that stays as it is.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..15"
+echo "1..16"
 
 train run --set data.train_images=440 --set data.test_images=200 || cat "$work/err"
 checkpoint=$(ls -d "$work"/run/checkpoints/step-* | tail -n 1)
@@ -20,8 +20,11 @@ for key in top1 top5 loss lr rates step; do
     grep -q "\"$key\": " "$work/first" || break
 done
 result "the last line has top1, top5, loss, lr, rates and step"
-grep -qE "^\[Linear: $step\]\[Epoch: 0/3\]\[Iters: 0/[0-9]+=>0\] >> Loss : [0-9]+\.[0-9]{4}, Acc: [0-9]+\.[0-9]{3}$" "$work/out"
-result "progress has the documented form"
+line="^\[Linear: ${step#00}\]"
+grep -qE "$line\[Epoch: 0/3\]\[Iters: 0/[0-9]+=>0\] >> Loss : [0-9]+\.[0-9]{4}, Acc: [0-9]+\.[0-9]{3}, Lr: [0-9.]+$" "$work/out" &&
+    grep -qE "$line\[Test\] >> Loss : [0-9.]+, Top1: [0-9.]+, Top5: [0-9.]+, Lr: [0-9.]+, Sec: [0-9.]+$" "$work/out" &&
+    [ "$(grep -cE "$line\[Lr: [0-9.]+\] >> Loss : [0-9.]+, Top1: [0-9.]+, Top5: [0-9.]+, Valid: [0-9.]+$" "$work/out")" -eq 3 ]
+result "progress and result have the documented form"
 [ "$(grep -o '"valid_top1"' "$work/first" | wc -l)" -eq 4 ] && [ "$(value n_valid)" -eq 110 ] &&
     [ "$(value n_test)" -eq 200 ]
 result "all three rates are listed, chosen on the validation split"
@@ -58,3 +61,6 @@ dd if=/dev/zero of="$work/elsewhere/model.safetensors" bs=1 count=1 seek=3000 co
 linear "$work/elsewhere"
 [ $? -eq 65 ] && grep -q "model.safetensors: offset" "$work/err"
 result "a damaged one: 65 with file and offset"
+(trap '' PIPE; timeout 100 "$supcon" linear "$checkpoint" 2>"$work/err"; echo $? >"$work/code") | head -n 1 >/dev/null
+[ "$(cat "$work/code")" -eq 141 ] && [ ! -s "$work/err" ]
+result "a reader that goes away ends it silently, by SIGPIPE"
