@@ -171,12 +171,15 @@ static size_t memory_free(struct device *dev)
     return room;
 }
 
-/* The refusal says how many images would fit, and so many do. */
+/* The refusal says about how many images would fit; who follows it gets there. (The choice of
+ * algorithms, and with it their workspace, varies with the batch.) */
 static void too_large_a_batch_is_refused_with_what_fits(void **state)
 {
     struct trainer t;
+    int batch = 8;
     (void)state;
-    for (int batch = 8; batch > 0;) {
+    room = 10 << 20;
+    for (int tries = 0; tries < 4; tries++) {
         char assignment[40];
         const char *const more[] = {assignment, NULL};
         struct err e = {0};
@@ -186,21 +189,19 @@ static void too_large_a_batch_is_refused_with_what_fits(void **state)
         ahead = *t.dev.class;
         ahead.memory_free = memory_free;
         t.dev.class = &ahead;
-        room = 10 << 20;
         int rc = trainer_ready(&t, NULL, NULL, &e);
         trainer_close(&t);
-        if (batch < 8) {
-            assert_int_equal(rc, 0);
+        if (rc == 0) {
+            assert_true(tries > 0);
             return;
         }
-        assert_int_equal(rc, -1);
         assert_int_equal(e.code, EXIT_OS);
         const char *about = strstr(e.msg, "; about ");
         assert_non_null(about);
-        batch = atoi(about + 8) / 2; /* two views */
-        assert_true(batch < 8);
+        assert_true(atoi(about + 8) / 2 < batch); /* two views */
+        batch = atoi(about + 8) / 2;
     }
-    fail_msg("nothing fits");
+    fail_msg("the advice does not lead to what fits");
 }
 
 int main(void)
