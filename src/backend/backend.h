@@ -126,6 +126,9 @@ struct backend_class {
     int (*replay)(struct device *, void *recording, struct err *);
     void (*record_free)(struct device *, void *recording);
 
+    /* Outputs that a kernel can repeat are repeated rather than kept: memory is dearer than time.
+     */
+    bool spares_memory;
     /* Bytes that can still be allocated; 0: not known. */
     size_t (*memory_free)(struct device *);
 

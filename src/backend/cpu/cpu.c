@@ -177,6 +177,7 @@ const struct backend_class cpu_backend = {
     .post = cpu_post,
     .fetch = cpu_fetch,
     .depth = 1,
+    .spares_memory = true,
     .can_fuse = can_fuse,
     .has_dtype = has_dtype,
     .preferred = DT_F32,
