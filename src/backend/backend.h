@@ -135,8 +135,7 @@ struct backend_class {
     /* Asked for each node that could be fused; `y` is its output. */
     bool (*can_fuse)(const struct device *, enum fusion, const struct tensor *y);
     bool (*has_dtype)(const struct device *, enum dtype, char *why, size_t why_bytes);
-    enum dtype preferred; /* to compute in, unless the recipe says */
-    bool spares_memory;   /* outputs are computed again rather than kept where that is cheap */
+    enum dtype preferred;                /* to compute in, unless the recipe says */
     const struct kernel *const *kernels; /* [OP_N]; NULL: op not supported */
     /* Optional: the most arithmetic of this type that the device does, measured now on independent
      * multiply-adds; 0: not known. */

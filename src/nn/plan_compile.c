@@ -229,7 +229,7 @@ static unsigned repeatable_ops(const struct device *dev)
 {
     unsigned ops = 0;
     for (int op = 0; dev->class->spares_memory && op < OP_N; op++)
-        if (dev->class->spares_memory && dev->class->kernels[op] && dev->class->kernels[op]->again)
+        if (dev->class->kernels[op] && dev->class->kernels[op]->again)
             ops |= 1u << op;
     return ops;
 }

@@ -181,7 +181,6 @@ const struct backend_class cpu_backend = {
     .can_fuse = can_fuse,
     .has_dtype = has_dtype,
     .preferred = DT_F32,
-    .spares_memory = true,
     .kernels = cpu_kernels,
     .peak = cpu_peak,
 };
