@@ -80,10 +80,12 @@ static int add_runs(struct chooser *ch, const char *runs, struct err *e)
         if (localtime_r(&t, &tm))
             strftime(when, sizeof when, "%Y-%m-%d %H:%M", &tm);
         snprintf(c->path, sizeof c->path, "%s", entry[i].dir);
-        snprintf(c->text, sizeof c->text, "%s  %s %s  step %lld", when, entry[i].arch,
-                 entry[i].objective, (long long)(entry[i].step < 0 ? 0 : entry[i].step));
+        snprintf(c->text, sizeof c->text, "step %lld  %s %s  %s",
+                 (long long)(entry[i].step < 0 ? 0 : entry[i].step), entry[i].arch,
+                 entry[i].objective, when);
         c->is_run = true;
-        c->blocked = entry[i].busy;
+        if (entry[i].busy && !run_busy(entry[i].dir, c->holder, sizeof c->holder))
+            c->holder[0] = '\0'; /* it has ended meanwhile */
     }
     free(entry);
     return 0;
@@ -95,6 +97,7 @@ static int gather(struct chooser *ch, const struct tui_options *o, struct err *e
     *ch = (struct chooser){.choice = malloc(sizeof *ch->choice * CHOICES_MAX)};
     if (!ch->choice)
         return err_set(e, EXIT_OS, "out of memory for the list of recipes");
+    snprintf(ch->note, sizeof ch->note, "%s", o->note ? o->note : "");
     add_recipes(ch, "conf");
     if (xdg_config(dir, NULL, NULL) == 0)
         add_recipes(ch, dir);
@@ -138,6 +141,13 @@ static enum chosen ask(struct chooser *ch, struct display *d, int signals)
     return chosen;
 }
 
+static void select_path(struct chooser *ch, const char *path)
+{
+    for (int i = 0; i < ch->n; i++)
+        if (strcmp(ch->choice[i].path, path) == 0)
+            ch->selected = i;
+}
+
 int tui_choose(const struct tui_options *o, char *out, size_t size, bool *is_run, struct err *e)
 {
     struct chooser ch;
@@ -146,6 +156,7 @@ int tui_choose(const struct tui_options *o, char *out, size_t size, bool *is_run
     setlocale(LC_CTYPE, "");
     if (gather(&ch, o, e) != 0 || (signals = signals_open(true, e)) < 0)
         goto out;
+    select_path(&ch, out);
     if (display_open(&d, STDIN_FILENO, STDOUT_FILENO, o, e) == 0) {
         rc = ask(&ch, &d, signals) == CHOSEN ? 0 : 1;
         display_close(&d);

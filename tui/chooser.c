@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { NAME_COLS = 60 };
+
 /* Row of a choice in the list: each kind has a heading. */
 static int row_of(const struct chooser *ch, int i)
 {
@@ -25,43 +27,78 @@ static void draw_choice(const struct chooser *ch, struct canvas *c, int i, int r
 {
     const struct choice *choice = &ch->choice[i];
     bool selected = i == ch->selected;
-    int width = c->cols / 2 > 44 ? 44 : c->cols / 2;
+    int width = c->cols * 11 / 20 > NAME_COLS ? NAME_COLS : c->cols * 11 / 20;
     if (i == 0 || choice->is_run != ch->choice[i - 1].is_run)
         canvas_text(c, row - 1, 1, c->cols - 1, STYLE_TITLE,
                     choice->is_run ? "Runs to continue" : "Recipes");
     canvas_put(c, row, 1, selected ? c->glyphs->pointer : ' ', STYLE_TEXT);
-    canvas_text(c, row, 3, width - 4, selected ? STYLE_SELECT : STYLE_TEXT, name_of(choice));
+    canvas_text_middle(c, row, 3, width - 4, selected ? STYLE_SELECT : STYLE_TEXT, name_of(choice));
     canvas_textf(c, (struct rect){row, width, 1, c->cols - width}, STYLE_DIM, "%s%s",
-                 choice->blocked ? "in use  " : "", choice->text);
+                 choice->holder[0] ? "in use  " : "", choice->text);
+}
+
+/* Text over as many rows as it needs, the last of them at `last`; returns how many. */
+static int draw_note(struct canvas *c, int last, const char *text)
+{
+    int rows = 0, cols = c->cols - 2;
+    const char *p = text;
+    for (; *p && cols > 0; rows++)
+        p += canvas_fit(c, p, cols);
+    p = text;
+    for (int row = last - rows + 1; *p && cols > 0; row++) {
+        char part[sizeof((struct chooser *)0)->note];
+        size_t n = canvas_fit(c, p, cols);
+        snprintf(part, sizeof part, "%.*s", (int)n, p);
+        canvas_fill(c, (struct rect){row, 0, 1, c->cols}, ' ', STYLE_SELECT);
+        canvas_text(c, row, 1, cols, STYLE_SELECT, part);
+        p += n;
+    }
+    return rows;
+}
+
+static void draw_empty(struct canvas *c)
+{
+    static const char *const lines[] = {
+        "There is no recipe in ./conf or among the installed ones, and no run in ./runs.",
+        "",
+        "A recipe is a text file that says what to train. To write one:",
+        "  supcon config default > my.cfg      every key with its default",
+        "  supcon my.cfg",
+        "What the keys mean is described in supcon.cfg(5).",
+    };
+    for (int i = 0; i < (int)(sizeof lines / sizeof *lines); i++)
+        canvas_text(c, 2 + i, 1, c->cols - 1, STYLE_TEXT, lines[i]);
 }
 
 void chooser_draw(const struct chooser *ch, struct canvas *c)
 {
     canvas_clear(c);
-    int room = c->rows - 3, at = ch->n ? row_of(ch, ch->selected) : 0;
+    int keys = c->rows - 1, end = keys - draw_note(c, keys - 1, ch->note);
+    int at = ch->n ? row_of(ch, ch->selected) : 0, room = end - 1;
     int scroll = at >= room ? at - room + 1 : 0;
     for (int i = 0; i < ch->n; i++) {
         int row = row_of(ch, i) - scroll + 1;
-        if (row >= 1 && row < c->rows - 1)
+        if (row >= 1 && row < end)
             draw_choice(ch, c, i, row);
     }
+    if (!ch->n)
+        draw_empty(c);
     canvas_fill(c, (struct rect){0, 0, 1, c->cols}, ' ', STYLE_STATUS);
     canvas_text(c, 0, 1, c->cols - 1, STYLE_STATUS, "supcon  what shall be trained?");
-    if (!ch->n)
-        canvas_text(c, 2, 1, c->cols - 1, STYLE_TEXT,
-                    "No recipe was found in ./conf or among the installed ones, and no run.");
-    canvas_fill(c, (struct rect){c->rows - 1, 0, 1, c->cols}, ' ', STYLE_TEXT);
-    canvas_text(c, c->rows - 1, 0, c->cols, ch->note[0] ? STYLE_SELECT : STYLE_TEXT,
-                ch->note[0] ? ch->note : "Up Down select  Enter start  q leave");
+    canvas_text(c, keys, 0, c->cols, STYLE_TEXT,
+                ch->n ? "Up Down select  Enter start  q leave" : "q leave");
 }
 
 static enum chosen take(struct chooser *ch)
 {
     if (!ch->n)
         return CHOSEN_NOT_YET;
-    if (!ch->choice[ch->selected].blocked)
+    const struct choice *c = &ch->choice[ch->selected];
+    if (!c->holder[0])
         return CHOSEN;
-    snprintf(ch->note, sizeof ch->note, " another process is writing to this run");
+    snprintf(ch->note, sizeof ch->note,
+             "%s is in use: %s trains it. It can be continued here when that has ended.",
+             name_of(c), c->holder);
     return CHOSEN_NOT_YET;
 }
 

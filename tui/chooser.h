@@ -10,13 +10,13 @@ struct choice {
     char path[CHOICE_PATH];
     char text[160]; /* beside the name */
     bool is_run;
-    bool blocked; /* another process uses the run */
+    char holder[96]; /* the process that uses the run: "process 1234 on HOST"; "" nobody */
 };
 
 struct chooser {
     struct choice *choice; /* recipes first */
     int n, selected;
-    char note[160]; /* why a choice was not taken */
+    char note[640]; /* why a choice was not taken */
 };
 
 enum chosen { CHOSEN_NOT_YET, CHOSEN, CHOSEN_NONE };

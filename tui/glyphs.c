@@ -86,6 +86,13 @@ const struct glyphs *glyphs_find(const char *name)
     return NULL;
 }
 
+const char *glyphs_wish(int i)
+{
+    if (i == 0)
+        return "auto";
+    return i - 1 < (int)(sizeof sets / sizeof *sets) ? sets[i - 1]->name : NULL;
+}
+
 const struct glyphs *glyphs_choose(const char *wish, const char *codeset, const char *term)
 {
     bool utf8 = codeset && (!strcasecmp(codeset, "UTF-8") || !strcasecmp(codeset, "utf8"));

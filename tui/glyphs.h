@@ -24,5 +24,7 @@ struct glyphs {
 const struct glyphs *glyphs_choose(const char *wish, const char *codeset, const char *term);
 /* "braille", "block", "ascii"; NULL for anything else. */
 const struct glyphs *glyphs_find(const char *name);
+/* What one can wish for, "auto" first; NULL after the last. */
+const char *glyphs_wish(int i);
 
 #endif

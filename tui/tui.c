@@ -12,6 +12,7 @@
 #include "tui/keys.h"
 #include "tui/rescue.h"
 
+#include "base/log.h"
 #include "base/signals.h"
 #include "engine/engine.h"
 
@@ -40,7 +41,8 @@ struct tui {
     int signals;
     bool headless, ended, urgent;
     int64_t drawn, frame; /* microseconds */
-    int64_t terminated;   /* when SIGTERM came first, microseconds */
+    bool *began;
+    int64_t terminated; /* when SIGTERM came first, microseconds */
 };
 
 static int64_t now_usec(void)
@@ -196,6 +198,8 @@ static void take_events(struct tui *t)
             rescue_run(e.u.run.dir);
         if (e.kind == EV_DONE)
             t->ended = true;
+        if (e.kind == EV_STATE && e.u.state.state == STATE_RUNNING && t->began)
+            *t->began = true;
         if (t->headless && e.kind == EV_STATE && t->console.model.trained)
             ask_stop(t, 0);
     }
@@ -291,6 +295,35 @@ static void loop(struct tui *t)
     }
 }
 
+const char *tui_glyphs(int i)
+{
+    return glyphs_wish(i);
+}
+
+const char *tui_color(int i)
+{
+    static const char *const names[] = {"auto", "always", "never", NULL};
+    return names[i];
+}
+
+/* An option is refused before; of a variable, which may be meant for another version, one is told.
+ */
+static void check_variable(struct tui *t)
+{
+    const char *value = getenv("SUPCON_GLYPHS");
+    struct event e = {.kind = EV_LOG, .usec = now_usec()};
+    for (int i = 0; value && *value && glyphs_wish(i); i++)
+        if (strcmp(glyphs_wish(i), value) == 0)
+            return;
+    if (!value || !*value)
+        return;
+    e.u.log.level = LOG_WARN;
+    snprintf(e.u.log.line, sizeof e.u.log.line,
+             "SUPCON_GLYPHS=%.60s: there is no such set; auto is used. Others are %s, %s and %s",
+             value, glyphs_wish(1), glyphs_wish(2), glyphs_wish(3));
+    console_event(&t->console, &e);
+}
+
 /* Everything that can fail before the engine runs. */
 static int set_up(struct tui *t, const struct tui_options *o, struct err *e)
 {
@@ -305,6 +338,7 @@ static int set_up(struct tui *t, const struct tui_options *o, struct err *e)
     if (capture_start(&t->capture, e) != 0)
         return -1;
     rescue_output(t->capture.fd);
+    check_variable(t);
     console_tick(&t->console, now_usec());
     draw(t, now_usec());
     t->watcher = engine_watch(t->engine, true);
@@ -333,6 +367,7 @@ int tui_main(struct engine *engine, const struct tui_options *o, struct err *e)
     if (!t)
         return err_set(e, EXIT_OS, "out of memory for the console");
     t->engine = engine;
+    t->began = o->began;
     t->capture.fd = t->signals = -1;
     int rc = set_up(t, o, e);
     if (rc == 0) {

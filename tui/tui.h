@@ -12,11 +12,16 @@
 struct engine;
 
 struct tui_options {
-    const char
-        *glyphs; /* "auto" (also NULL), "braille", "block", "ascii"; SUPCON_GLYPHS otherwise */
-    const char *color; /* "auto" (also NULL), "never", "always"; NO_COLOR otherwise */
-    const char *runs;  /* folder of run directories for tui_choose, NULL: "runs" */
+    const char *glyphs; /* of tui_glyphs; "auto" (also NULL): SUPCON_GLYPHS, or what fits */
+    const char *color;  /* of tui_color; "auto" (also NULL): NO_COLOR, or what fits */
+    const char *runs;   /* folder of run directories for tui_choose, NULL: "runs" */
+    const char *note;   /* for tui_choose to say at first: why the last choice failed; NULL: none */
+    bool *began;        /* tui_main sets it once the run has been prepared and trains; or NULL */
 };
+
+/* The names `glyphs` and `color` may have; NULL after the last. */
+const char *tui_glyphs(int i);
+const char *tui_color(int i);
 
 /* Whether a console can be shown: standard input and output are a terminal that can move its
  * cursor. If not, *why is half a sentence: "standard output is not a terminal". */
@@ -35,8 +40,8 @@ bool tui_possible(const char **why);
 int tui_main(struct engine *, const struct tui_options *, struct err *);
 
 /* Lets the person choose a recipe (./conf, the user's configuration folder, the installed ones) or
- * a run to continue. 0: out holds the path, *is_run tells which; 1: nothing was chosen; -1 with *e.
- */
+ * a run to continue. What `out` names is selected at first (""; nothing). 0: out holds the path,
+ * *is_run tells which; 1: nothing was chosen; -1 with *e. */
 int tui_choose(const struct tui_options *, char *out, size_t size, bool *is_run, struct err *);
 
 #endif

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "engine/engine.h"
 #include "engine/run.h"
+#include "engine/run_path.h"
 #include "engine/trainer.h"
 #include "tui/tui.h"
 
@@ -17,7 +18,8 @@
 
 static const struct cmd_option options[] = {
     {"batch", 'b', NULL, "print lines instead of opening the console", NULL, false},
-    {"resume", 'r', "RUN", "continue the run in the folder RUN", NULL, false},
+    {"resume", 'r', "RUN", "continue the run in the folder RUN; --set may give more epochs", NULL,
+     false},
     {"run-dir", 0, "DIR", "make the run directory DIR itself, instead of one in runs", NULL, false},
     CMD_OPTION_SET,
     {"format", 0, "FORMAT", "print text, jsonl or none with --batch [text]", NULL, false},
@@ -47,15 +49,16 @@ static int check_choice(const struct cmd_args *a, const char *option, const char
 static int check_options(const struct cmd_args *a, struct err *e)
 {
     if (check_choice(a, "format", batch_format, e) != 0 ||
-        check_choice(a, "progress", batch_progress, e) != 0)
+        check_choice(a, "progress", batch_progress, e) != 0 ||
+        check_choice(a, "glyphs", tui_glyphs, e) != 0 ||
+        check_choice(a, "color", tui_color, e) != 0)
         return -1;
     if (!cmd_has(a, "resume"))
         return 0;
     if (a->n_words > 0)
         return err_set(e, EXIT_USAGE, "--resume takes no recipe: a run keeps its own settings");
-    if (cmd_has(a, "set") || cmd_has(a, "run-dir"))
-        return err_set(e, EXIT_USAGE,
-                       "--resume goes without --set and --run-dir: a run keeps its own settings");
+    if (cmd_has(a, "run-dir"))
+        return err_set(e, EXIT_USAGE, "--resume goes without --run-dir: RUN is the directory");
     return 0;
 }
 
@@ -63,6 +66,7 @@ static int check_options(const struct cmd_args *a, struct err *e)
 struct choice {
     char path[1024];
     bool is_run;
+    bool chosen; /* from the list */
 };
 
 /* 0: chosen; 1: the person chose nothing; -1: error. */
@@ -77,7 +81,45 @@ static int choose(const struct cmd_args *a, bool console, const struct tui_optio
     }
     if (!console)
         return err_set(e, EXIT_USAGE, "a recipe is missing; try 'supcon --help'");
+    c->chosen = true;
     return tui_choose(tui, c->path, sizeof c->path, &c->is_run, e);
+}
+
+/* What a run may change when it goes on: how long, how often, where, and what is done beside it. */
+static const char *const changeable[] = {
+    "train.epochs", "train.max_iters", "train.log_every", "checkpoint.", "linear.",
+    "loader.",      "data.path",       "threads",         "device",      NULL};
+
+static bool may_change(const char *assignment)
+{
+    for (int i = 0; changeable[i]; i++) {
+        size_t n = strlen(changeable[i]);
+        bool section = changeable[i][n - 1] == '.';
+        if (strncmp(assignment, changeable[i], n) == 0 && (section || assignment[n] == '='))
+            return true;
+    }
+    return false;
+}
+
+static int fill_resumed(const struct cmd_args *a, struct engine_options *o, struct err *e)
+{
+    const char *sets[64];
+    int n = cmd_values(a, "set", sets, 64);
+    if (run_path_check(o->resume, WANT_RUN, e) < 0 || run_settings(o->resume, &o->settings, e) < 0)
+        return -1;
+    if (n == 0)
+        return 0;
+    if (cmd_settings_change(a, &o->settings, e) < 0)
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (!may_change(sets[i]))
+            return err_set(e, EXIT_USAGE,
+                           "--set %.80s: a run keeps its own settings; with --resume these may be "
+                           "changed: train.epochs, train.max_iters, train.log_every, checkpoint.*, "
+                           "linear.*, loader.*, data.path, threads, device",
+                           sets[i]);
+    o->changed = true;
+    return 0;
 }
 
 static int fill(const struct cmd_args *a, const struct choice *c, struct engine_options *o,
@@ -87,8 +129,12 @@ static int fill(const struct cmd_args *a, const struct choice *c, struct engine_
     snprintf(o->run_dir, sizeof o->run_dir, "%s", dir ? dir : "");
     snprintf(c->is_run ? o->resume : o->recipe, sizeof o->recipe, "%s", c->path);
     if (c->is_run)
-        return run_settings(c->path, &o->settings, e);
-    return cmd_settings(a, c->path, &o->settings, NULL, e);
+        return fill_resumed(a, o, e);
+    if (cmd_settings(a, c->path, &o->settings, NULL, e) < 0)
+        return -1;
+    if (run_path_check(o->settings.init.weights, WANT_WEIGHTS, e) == 0)
+        return 0;
+    return err_prefix(e, "init.weights");
 }
 
 static int print_model(struct trainer *t, struct err *e)
@@ -138,10 +184,35 @@ static int train(const struct cmd_args *a, int signals, struct engine_options *o
     return rc;
 }
 
+/* 0 or the exit code of the run; -1 with *e. What was chosen from the list and cannot even begin
+ * leads back to the list, which says why. */
+static int choose_and_train(const struct cmd_args *a, int signals, struct tui_options *console,
+                            struct err *e)
+{
+    char note[sizeof e->msg];
+    struct choice c = {0};
+    for (;;) {
+        struct engine_options o = {0};
+        bool began = false;
+        if (console)
+            console->began = &began;
+        int rc = choose(a, console != NULL, console, &c, e);
+        if (rc != 0)
+            return rc == 1 ? 0 : -1;
+        if (fill(a, &c, &o, e) != 0 || (rc = train(a, signals, &o, console, e)) < 0)
+            rc = -1;
+        if (rc >= 0 || !c.chosen || began)
+            return rc;
+        snprintf(note, sizeof note, "%s", e->msg);
+        console->note = note;
+        *e = (struct err){0};
+    }
+}
+
 static bool wants_console(const struct cmd_args *a)
 {
     const char *why = NULL;
-    if (cmd_has(a, "batch") || cmd_has(a, "print-model") || cmd_has(a, "print-plan"))
+    if (cmd_has(a, "batch"))
         return false;
     if (!isatty(STDOUT_FILENO))
         why = "standard output is not a terminal";
@@ -151,28 +222,29 @@ static bool wants_console(const struct cmd_args *a)
     return false;
 }
 
-static int run(const struct cmd_args *a, struct err *e)
+static int print_recipe(const struct cmd_args *a, struct err *e)
 {
     struct engine_options o = {0};
-    struct choice c;
+    struct choice c = {0};
+    if (choose(a, false, NULL, &c, e) != 0 || fill(a, &c, &o, e) != 0)
+        return -1;
+    return print_only(a, &o.settings, e);
+}
+
+static int run(const struct cmd_args *a, struct err *e)
+{
     struct tui_options tui = {.glyphs = cmd_value(a, "glyphs"), .color = cmd_value(a, "color")};
     if (check_options(a, e) != 0)
         return -1;
-    bool print = cmd_has(a, "print-model") || cmd_has(a, "print-plan");
+    if (cmd_has(a, "print-model") || cmd_has(a, "print-plan"))
+        return print_recipe(a, e);
     bool console = wants_console(a);
-    int signals = print ? -1 : signals_open(console, e);
-    if (!print && signals < 0)
+    int signals = signals_open(console, e);
+    if (signals < 0)
         return -1;
-    int rc = choose(a, console, &tui, &c, e);
-    if (rc == 0)
-        rc = fill(a, &c, &o, e);
-    else if (rc == 1)
-        rc = -2;
-    if (rc == 0)
-        rc =
-            print ? print_only(a, &o.settings, e) : train(a, signals, &o, console ? &tui : NULL, e);
+    int rc = choose_and_train(a, signals, console ? &tui : NULL, e);
     signals_close(signals);
-    return rc == -2 ? 0 : rc;
+    return rc;
 }
 
 const struct cmd_class cmd_train = {

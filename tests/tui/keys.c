@@ -564,9 +564,10 @@ static void nothing_is_redrawn_when_nothing_changes(void **state)
 
 static void the_chooser_chooses(void **state)
 {
-    struct choice choice[3] = {{.path = "conf/a.cfg"},
-                               {.path = "runs/a-1", .is_run = true},
-                               {.path = "runs/a-2", .is_run = true, .blocked = true}};
+    struct choice choice[3] = {
+        {.path = "conf/a.cfg"},
+        {.path = "runs/a-1", .is_run = true},
+        {.path = "runs/a-2", .is_run = true, .holder = "process 4711 on host"}};
     struct chooser ch = {.choice = choice, .n = 3};
     (void)state;
     assert_int_equal(chooser_key(&ch, K_DOWN), CHOSEN_NOT_YET);
@@ -574,7 +575,7 @@ static void the_chooser_chooses(void **state)
     assert_int_equal(ch.selected, 1);
     assert_int_equal(chooser_key(&ch, 'j'), CHOSEN_NOT_YET);
     assert_int_equal(chooser_key(&ch, K_ENTER), CHOSEN_NOT_YET); /* in use */
-    assert_true(ch.note[0]);
+    assert_non_null(strstr(ch.note, "process 4711 on host"));
     assert_int_equal(chooser_key(&ch, K_DOWN), CHOSEN_NOT_YET);
     assert_int_equal(ch.selected, 2);
     assert_int_equal(chooser_key(&ch, 'q'), CHOSEN_NONE);
@@ -582,6 +583,41 @@ static void the_chooser_chooses(void **state)
     assert_int_equal(chooser_key(&none, K_ENTER), CHOSEN_NOT_YET);
     assert_int_equal(chooser_key(&none, K_END), CHOSEN_NOT_YET);
     assert_int_equal(none.selected, 0);
+}
+
+static char *chooser_dump(const struct chooser *ch)
+{
+    struct canvas c;
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    assert_int_equal(canvas_init(&c, 24, 80, glyphs_find("ascii")), 0);
+    chooser_draw(ch, &c);
+    canvas_dump(&c, f);
+    canvas_done(&c);
+    fclose(f);
+    return text;
+}
+
+static void the_chooser_keeps_runs_apart_and_says_why(void **state)
+{
+    struct choice choice[2] = {
+        {.path = "runs/cifar100-supcon-resnet18-with-a-long-name-20261124-101500", .is_run = true},
+        {.path = "runs/cifar100-supcon-resnet18-with-a-long-name-20261124-101733", .is_run = true}};
+    struct chooser ch = {.choice = choice, .n = 2};
+    (void)state;
+    snprintf(ch.note, sizeof ch.note,
+             "/home/person/.local/share/supcon/cifar10: no CIFAR-10 here: data_batch_1.bin and "
+             "others are wanted; the end of a long explanation");
+    char *text = chooser_dump(&ch);
+    assert_non_null(strstr(text, "-20261124-101500"));
+    assert_non_null(strstr(text, "-20261124-101733"));
+    assert_non_null(strstr(text, "a long explanation"));
+    assert_non_null(strstr(text, "q leave"));
+    free(text);
+    text = chooser_dump(&(struct chooser){.n = 0});
+    assert_non_null(strstr(text, "supcon config default > my.cfg"));
+    free(text);
 }
 
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -628,6 +664,7 @@ int main(void)
         test(long_lines_of_the_log_are_wrapped),
         test(an_evaluation_shows_its_own_time_and_bar),
         test(the_chooser_chooses),
+        test(the_chooser_keeps_runs_apart_and_says_why),
     };
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8"))

@@ -69,6 +69,31 @@ static void ascii_screens_hold_ascii_only(void **state)
     drawn("h?he ?    ?\n");
 }
 
+static void names_lose_their_middle(void **state)
+{
+    (void)state;
+    blank(1, 20, "ascii");
+    assert_int_equal(canvas_text_middle(&canvas, 0, 0, 10, STYLE_TEXT, "abcdefghijklmnop"), 10);
+    drawn("abcd..mnop\n");
+    blank(1, 20, "braille");
+    canvas_text_middle(&canvas, 0, 0, 9, STYLE_TEXT, "\u00e4bcdefgh\u00f6\u00fcmn\u00f6p");
+    drawn("\u00e4bcd\u2026mn\u00f6p\n");
+    blank(1, 20, "ascii");
+    canvas_text_middle(&canvas, 0, 0, 16, STYLE_TEXT, "abcdefghijklmnop");
+    drawn("abcdefghijklmnop\n");
+}
+
+static void text_is_cut_at_blanks_to_be_wrapped(void **state)
+{
+    (void)state;
+    blank(1, 20, "ascii");
+    assert_int_equal(canvas_fit(&canvas, "one two three", 20), 13);
+    assert_int_equal(canvas_fit(&canvas, "one two three", 10), 8); /* with the blank */
+    assert_int_equal(canvas_fit(&canvas, "a bcdefghijklmn", 8), 8);
+    assert_int_equal(canvas_fit(&canvas, "\x1b[31m", 3), 1); /* four columns: at least one */
+    assert_int_equal(canvas_fit(&canvas, "", 5), 0);
+}
+
 static void wide_characters_take_two_columns_and_never_half(void **state)
 {
     (void)state;
@@ -271,6 +296,8 @@ int main(void)
         cmocka_unit_test(text_that_does_not_fit_ends_with_an_ellipsis),
         cmocka_unit_test(nothing_reaches_the_terminal_as_control),
         cmocka_unit_test(ascii_screens_hold_ascii_only),
+        cmocka_unit_test(names_lose_their_middle),
+        cmocka_unit_test(text_is_cut_at_blanks_to_be_wrapped),
         cmocka_unit_test(wide_characters_take_two_columns_and_never_half),
         cmocka_unit_test(drawing_outside_is_clipped),
         cmocka_unit_test(durations_and_sizes_read_well),

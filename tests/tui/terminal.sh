@@ -13,7 +13,7 @@ if ! command -v tmux >/dev/null 2>&1; then
     echo "1..0 # SKIP tmux is not installed"
     exit 0
 fi
-echo "1..26"
+echo "1..30"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/supcon-tui-XXXXXX") || exit 1
 unset TMUX TMUX_PANE
@@ -212,3 +212,28 @@ type_line "clear; '$supcon'"
 shows 'Recipes' && shows 'chosen.cfg +Small enough' && keys Enter && shows '> TRAIN' &&
     keys q && shows ' Quit ' && keys s && hides 'Checkpoints'
 result "without a recipe one is chosen from a list"
+
+sed 's/"shapes"; train_images = 256; test_images = 64;/"cifar10"; path = "nowhere";/' \
+    "$work/tiny.cfg" >"$work/conf/absent.cfg"
+type_line "clear; '$supcon'"
+shows '> conf/absent' && keys Enter && shows 'nowhere' && shows 'Enter start' && has '> conf/absent' &&
+    keys q && hides 'Recipes'
+result "a recipe without its data leads back to the list, with the reason"
+
+(cd "$work" && exec "$supcon" --batch --format none --run-dir runs/held tiny.cfg >/dev/null 2>&1) &
+holder=$!
+until_true test -s "$work/runs/held/metrics.jsonl"
+type_line "clear; '$supcon'"
+held() { keys Down && has '> held'; }
+shows 'held .*in use' && until_true held && keys Enter && shows "process $holder " && keys q &&
+    hides 'Recipes'
+result "a run in use is not taken, and its process is named"
+kill "$holder" && wait "$holder"
+
+type_line "clear; SUPCON_GLYPHS=nonsense '$supcon' --run-dir eleventh tiny.cfg"
+shows 'SUPCON_GLYPHS=nonsense: there is no such set' && shows '> TRAIN' && keys q && shows ' Quit ' &&
+    keys s && hides 'Checkpoints'
+result "SUPCON_GLYPHS: a name that is not known is told"
+type_line "clear; '$supcon' --glyphs=nonsense tiny.cfg; echo status \$?"
+shows 'choose one of auto, braille' && shows 'status 64'
+result "--glyphs: a name that is not known ends with 64"
