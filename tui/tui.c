@@ -94,8 +94,9 @@ static void detach(struct tui *t)
     display_close(&t->display);
     capture_stop(&t->capture);
     printf("supcon: the run goes on without a screen, in %s\n"
-           "Ctrl-Z and bg give the shell back; kill -TERM %ld saves and ends it.\n",
-           t->console.model.dir, pid);
+           "Ctrl-Z and then bg give the shell back; tail -f %s/metrics.jsonl follows it;\n"
+           "Ctrl-C, or kill -TERM %ld, saves and ends it.\n",
+           t->console.model.dir, t->console.model.dir, pid);
     fflush(stdout);
     go_headless(t);
 }
