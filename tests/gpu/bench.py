@@ -1,0 +1,166 @@
+"""Phase bench: speed against PyTorch in turn on one device, the loss alone, whole training, memory, the share of the roofline."""
+import json, os, re, shutil, statistics, sys, time
+
+import small_runs as small
+from runner import Skip, Trouble, end_group, shell_words
+
+# Seconds per view of the two-pass roofline of an H200: every kernel at the larger of its time for arithmetic (790 TFLOP/s) and
+# for memory (4.3 TB/s), batch-norm, add and ReLU in two passes each way.
+ROOFLINE_US = {'r18-2048': 6.75, 'r18-256': 6.75, 'r50-512': 83.0}
+STEPS_OF = {'r18-2048': ('resnet18', 'cifar', 32, 1024), 'r18-256': ('resnet18', 'cifar', 32, 128), 'r50-512': ('resnet50', 'imagenet', 224, 256)}
+
+
+def peer_python(run):
+    for python in [run.args.python] if run.args.python else ['python3', '/usr/bin/python3']:
+        path = shutil.which(python)
+        if path and run.command([path, '-c', 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)'], ok=None).rc == 0:
+            return path
+    if run.dry:
+        return sys.executable
+    raise Skip('no Python with PyTorch was found; --python names one')
+
+
+def in_turn(run, commands, order):
+    """Results of commands (label: (argv, key of the figure)) in the given order; what there is no time for is left out."""
+    seen, cost = {label: [] for label in commands}, {}
+    for label in order:
+        if run.left() < 1.1 * cost.get(label, 0) + 2:
+            continue
+        try:
+            done = run.command(commands[label])
+        except Trouble as e:
+            if not seen[label]:
+                seen[label] = e
+            continue
+        cost[label] = done.seconds
+        if isinstance(seen[label], Trouble):
+            seen[label] = []
+        seen[label].append(done.last_json())
+    return seen
+
+
+def median(rows, key):
+    return statistics.median(r[key] for r in rows)
+
+
+def spread(rows, key):
+    values = [r[key] for r in rows]
+    return f'{min(values):.4g} to {max(values):.4g} in {len(values)}'
+
+
+def against(run, name, ours, theirs, kind, command, higher):
+    """The ratio of two lists of results; an error in either is the check's error."""
+    for rows in (ours, theirs):
+        if isinstance(rows, Trouble) or not rows:
+            run.record(name, status='error', note=str(rows) if rows else 'there was no time for it')
+            return
+    a, b = median(ours, kind), median(theirs, kind)
+    run.record(name, a / b if higher else b / a, command, note=f'{kind}: ours {spread(ours, kind)}, {theirs[0].get("torch", "peer")} {spread(theirs, kind)}')
+
+
+def step(name):
+    arch, stem, size, batch = STEPS_OF[name]
+
+    def compare(run):
+        nonlocal size, batch
+        arch_here = arch
+        counts, extra = (['--steps', '100', '--warmup', '20'], ['--steps', '100', '--warmup', '20'])
+        if run.dry:
+            arch_here, size, batch, counts, extra = 'resnet8', 16, 4, ['--steps', '2', '--warmup', '1'], ['--steps', '1', '--warmup', '1']
+        common = ['--size', str(size), '--loss', 'supcon', '--dtype', 'bf16', '--device', run.device]
+        ours = [run.supcon, 'bench', '--json', '--arch', arch_here, '--stem', 'cifar' if run.dry else stem, '--batch-size', str(batch)] + common + counts
+        if run.command(ours[:-4] + ['--steps', '1', '--warmup', '0'], ok=None).rc == 64:
+            raise Skip(f'this version has no {arch}')
+        peer = [peer_python(run), run.shared_file('peer', 'bench_step.py'), '--arch', arch, '--stem', stem, '--batch', str(batch)] + common + extra
+        begin = time.monotonic()
+        seen = in_turn(run, {'ours': ours, 'eager': peer, 'compile': peer + ['--compile']}, ['ours', 'eager', 'compile', 'compile', 'eager', 'ours'])
+        at = run.sampler.between(begin, time.monotonic()) if run.sampler else {}
+        command = shell_words(ours)
+        for other in ('compile', 'eager'):
+            against(run, f'{name}.{other}', seen['ours'], seen[other], 'views_per_s', command + ' | ' + shell_words(peer), True)
+        if isinstance(seen['ours'], Trouble):
+            raise seen['ours']
+        views = median(seen['ours'], 'views_per_s')
+        run.record(f'{name}.views', views, command, note=f'{spread(seen["ours"], "views_per_s")}'
+                   + (f'; SM clock {at["clocks.sm"]:.0f} MHz, {at["power.draw"]:.0f} W, medians over all programs' if at else ''))
+        run.record(f'{name}.roofline', views * ROOFLINE_US[name] * 1e-4, command, note="of the two-pass roofline of an H200")
+        run.record(f'{name}.memory', median(seen['ours'], 'peak_mib'), command,
+                   note='' if isinstance(seen['eager'], Trouble) or not seen['eager'] else f'PyTorch eager {median(seen["eager"], "peak_mib"):.0f} MiB')
+    return compare
+
+
+def loss(run):
+    rows = 64 if run.dry else 8192
+    counts = ['--steps', '2', '--warmup', '1'] if run.dry else ['--steps', '100', '--warmup', '20']
+    ours = lambda m: [run.supcon, 'bench', '--json', '--loss-only', '--rows', str(m), '--dim', '128', '--device', run.device] + counts
+    memory = {m: run.command(ours(m)).last_json()['memory_mib'] for m in (rows, 2 * rows, 4 * rows)}
+    run.record('loss.memory', max(memory[2 * rows] / memory[rows], memory[4 * rows] / memory[2 * rows]), ours(4 * rows),
+               note=', '.join(f'{v:.1f} MiB at M = {m}' for m, v in memory.items()))
+    peer = [peer_python(run), run.shared_file('peer', 'bench_step.py'), '--loss-only', '--rows', str(rows), '--dim', '128', '--device', run.device] + counts
+    seen = in_turn(run, {'ours': ours(rows), 'eager': peer, 'compile': peer + ['--compile']}, ['ours', 'eager', 'compile', 'compile', 'eager', 'ours'])
+    for other in ('eager', 'compile'):
+        against(run, f'loss.{other}', seen['ours'], seen[other], 'ms', shell_words(ours(rows)) + ' | ' + shell_words(peer), False)
+
+
+CEILINGS = '''
+import json, time, torch
+def best(f):
+    for _ in range(3): f()
+    torch.cuda.synchronize(); t = time.perf_counter()
+    for _ in range(10): f()
+    torch.cuda.synchronize(); return (time.perf_counter() - t) / 10
+a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in "ab")
+x = torch.randn(1 << 30, device="cuda"); y = torch.empty_like(x)
+print(json.dumps({"tflops": 2 * 8192**3 / best(lambda: a @ b) / 1e12, "tb_per_s": 2 * x.nbytes / best(lambda: y.copy_(x)) / 1e12}))
+'''
+
+
+def ceilings(run):
+    if run.dry:
+        raise Skip('a dry run measures no GPU')
+    argv = [peer_python(run), '-c', CEILINGS]
+    seen = run.command(argv).last_json()
+    run.record('ceiling.matrix', seen['tflops'], 'PyTorch, product of two random 8192 x 8192 bf16 matrices')
+    run.record('ceiling.copy', seen['tb_per_s'], 'PyTorch, copy of 4 GiB, bytes read and written')
+
+
+def seconds_per_step(rows):
+    """Within epochs, without the first fifth; pauses between epochs are not the step's."""
+    gaps = [(b['t'] - a['t']) for a, b in zip(rows, rows[1:]) if a['epoch'] == b['epoch'] and a['giter'] >= len(rows) // 5]
+    if len(gaps) < 3:
+        raise Trouble(f'{len(gaps)} steps are too few to time')
+    return sum(gaps) / len(gaps)
+
+
+def whole_training(run):
+    """With augmentation and without, in turn; the same steps otherwise."""
+    images, batch, n = (64, 8, 20) if run.dry else (20480, 1024, 80)
+    settings = {'data.train_images': images, 'train.batch_size': batch, 'train.max_iters': n, 'model.dtype': 'bf16', 'deterministic': 'false'}
+    times, command = {'simaugment': [], 'none': []}, ''
+    for policy in ('none', 'simaugment', 'simaugment', 'none'):
+        trained = small.train(run, f'whole-{policy}', run.device, {**settings, 'augment.policy': policy})
+        times[policy].append(seconds_per_step(trained.rows))
+        command = trained.command
+    with_it, without = (statistics.median(times[p]) for p in ('simaugment', 'none'))
+    run.record('training.views', 2 * batch / with_it, command)
+    run.record('training.augment', max(0.0, 100 * (with_it / without - 1)), command, note=f'{1e3 * with_it:.3f} ms with, {1e3 * without:.3f} ms without, medians of two')
+
+
+def start(run):
+    """From the start of the program to its first step, when the plans are cached: the second start."""
+    settings = {'model.dtype': 'bf16', 'train.max_iters': 100000} if run.dry else \
+        {'model.dtype': 'bf16', 'train.max_iters': 100000, 'train.batch_size': 1024, 'data.train_images': 20480, 'deterministic': 'false'}
+    seconds = []
+    for _ in range(3):
+        folder = os.path.join(run.work, 'runs', 'start')
+        shutil.rmtree(folder, ignore_errors=True)
+        argv = small.argv_of(run, run.device, settings, folder)
+        argv[argv.index('none')] = 'jsonl'
+        took, process, _ = small.first_line(run, argv, None, '"ev":"iter"', 120)
+        end_group(process)
+        seconds.append(took)
+    run.record('start.first-step', statistics.median(seconds[1:]), argv, note=f'without cached plans {seconds[0]:.2f} s')
+
+
+STEPS = [('ceilings', 30, ceilings), ('r18-2048', 130, step('r18-2048')), ('r18-256', 100, step('r18-256')), ('loss', 70, loss),
+         ('whole-training', 60, whole_training), ('start', 40, start), ('r50-512', 150, step('r50-512'))]
