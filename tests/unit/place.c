@@ -1,4 +1,5 @@
-/* Files beside a moved executable: this program, copied to PREFIX/bin, tells where it would look. */
+/* Files beside a moved executable: this program, copied to PREFIX/bin, tells where it would look.
+ */
 #include "base/place.h"
 #include "temp.h"
 
