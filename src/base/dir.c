@@ -23,16 +23,23 @@ int path_join(char out[PATH_BYTES], const char *dir, const char *name, struct er
     return 0;
 }
 
-static int make_one(const char *path, struct err *e)
+static bool is_folder_at(const char *path)
 {
     struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int make_one(const char *path, struct err *e)
+{
     if (mkdir(path, 0777) == 0)
         return 0;
     int errnum = errno;
-    if (errnum == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    if (errnum == EEXIST && is_folder_at(path))
         return 0;
-    int code = errnum == ENOSPC || errnum == EIO ? EXIT_IO : EXIT_CANTCREATE;
-    return err_errno(e, code, errnum, "cannot create the folder %s", path);
+    if (errnum == EEXIST)
+        return err_set(e, EXIT_CANTCREATE, "cannot create the folder %s: %s is not a folder", path,
+                       path);
+    return err_create(e, errnum, "cannot create the folder %s", path);
 }
 
 int dir_make(const char *path, struct err *e)
@@ -45,6 +52,9 @@ int dir_make(const char *path, struct err *e)
             snprintf(part, sizeof part, "%.*s", (int)(p - path), path);
             if (!path_exists(part) && make_one(part, e) < 0)
                 return -1;
+            if (!is_folder_at(part))
+                return err_set(e, EXIT_CANTCREATE,
+                               "cannot create the folder %s: %s is not a folder", path, part);
         }
     return make_one(path, e);
 }

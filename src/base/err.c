@@ -2,6 +2,7 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,24 @@ int err_errno(struct err *e, int code, int errnum, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     return err_set(e, code ? code : code_of_errno(errnum), "%s: %s", text, strerror(errnum));
+}
+
+int err_create(struct err *e, int errnum, const char *fmt, ...)
+{
+    if (!e)
+        return -1;
+    char text[sizeof e->msg];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    bool disk = errnum == ENOSPC || errnum == EDQUOT || errnum == EIO || errnum == EFBIG;
+    bool system = errnum == ENOMEM || errnum == EMFILE || errnum == ENFILE;
+    return err_set(e,
+                   disk     ? EXIT_IO
+                   : system ? EXIT_OS
+                            : EXIT_CANTCREATE,
+                   "%s: %s", text, strerror(errnum));
 }
 
 void err_bug(const char *file, int line, const char *fmt, ...)

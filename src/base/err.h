@@ -16,10 +16,10 @@ enum exit_code {
     EXIT_UNAVAILABLE = 69, /* no such device */
     EXIT_SOFTWARE = 70,    /* a mistake of ours */
     EXIT_OS = 71,          /* out of memory, threads, ... */
-    EXIT_CANTCREATE = 73,  /* run directory cannot be created, or is in use */
+    EXIT_CANTCREATE = 73,  /* cannot be created or written; run directory in use */
     EXIT_IO = 74,          /* disk full, read or write error */
     EXIT_AGAIN = 75,       /* checkpointed, run me again */
-    EXIT_NOPERM = 77,
+    EXIT_NOPERM = 77,      /* an input may not be read */
     EXIT_CONFIG = 78,
     EXIT_DIVERGED = 81,
 };
@@ -40,6 +40,12 @@ int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf
  * 77, ENOSPC and EIO 74, ENOMEM 71) unless `code` is not 0. Always returns -1. */
 int err_errno(struct err *e, int code, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The same for something that could not be made or opened for writing: EXIT_IO for a full or
+ * failing disk, EXIT_OS for want of memory or handles, EXIT_CANTCREATE for all else, permission
+ * included. */
+int err_create(struct err *e, int errnum, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Ends the process with a message on stderr: only for what our own mistake alone can cause. */
 #define BUG(...) err_bug(__FILE__, __LINE__, __VA_ARGS__)

@@ -126,14 +126,14 @@ int file_replace(const char *path, const void *data, size_t n, struct err *e)
     snprintf(temp, sizeof temp, "%s.tmp-%ld-XXXXXX", path, (long)getpid());
     int fd = mkostemp(temp, O_CLOEXEC);
     if (fd < 0)
-        return err_errno(e, errno == ENOENT ? EXIT_CANTCREATE : 0, errno, "cannot create %s", path);
+        return err_create(e, errno, "cannot create %s", path);
     mode_t mask = umask(0);
     umask(mask);
     fchmod(fd, 0666 & ~mask);
     if (write_and_close(fd, data, n, path, e) < 0)
         goto fail;
     if (rename(temp, path) < 0) {
-        err_errno(e, 0, errno, "cannot put %s in place", path);
+        err_create(e, errno, "cannot put %s in place", path);
         goto fail;
     }
     folder_of(dir, path);

@@ -142,7 +142,7 @@ static int write_file(const char *path, const char *text, const struct st_out *c
 {
     struct sink s = {open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), path, 0};
     if (s.fd < 0)
-        return err_errno(e, errno == ENOENT ? EXIT_CANTCREATE : 0, errno, "cannot create %s", path);
+        return err_create(e, errno, "cannot create %s", path);
     int r = put_all(&s, text, sorted, n, data, e);
     if (close(s.fd) < 0 && r == 0)
         r = err_errno(e, EXIT_IO, errno, "cannot write %s", path);

@@ -6,6 +6,7 @@
  */
 #include "cmd/cmd.h"
 
+#include "engine/run_path.h"
 #include "engine/settings.h"
 
 #include <ctype.h>
@@ -101,6 +102,10 @@ int cmd_settings_all(const struct cmd_args *args, const char *recipe, struct set
     memset(s, 0, sizeof *s);
     errors->n = 0;
     conf_defaults(settings_table, s, origin);
+    if (recipe && run_path_check(recipe, WANT_RECIPE, &e) < 0) {
+        add(errors, "", e.msg);
+        return e.code;
+    }
     int r = recipe ? conf_read(settings_table, s, recipe, origin, errors, &e) : 0;
     if (r < 0 && e.code != EXIT_CONFIG)
         return e.code;

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "data/loader.h"
 #include "engine/network.h"
+#include "engine/run_path.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,8 @@ static int read_options(const struct cmd_args *args, struct embed *m, struct err
     if (cmd_int(args, "classes", 1, 1 << 20, 10, &classes, e) != 0)
         return -1;
     m->shape.n_classes = (int)classes;
+    if (run_path_check(cmd_value(args, "weights"), WANT_WEIGHTS, e) != 0)
+        return err_prefix(e, "--weights");
     return cmd_settings(args, NULL, &m->s, NULL, e);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/checkpoint.h"
 #include "engine/linear_event.h"
 #include "engine/run.h"
+#include "engine/run_path.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -39,6 +40,8 @@ static int newest_of(const char *run, char path[PATH_BYTES], struct err *e)
 static int find_checkpoint(const char *word, char path[PATH_BYTES], struct err *e)
 {
     char real[PATH_MAX], chosen[PATH_BYTES];
+    if (run_path_check(word, WANT_CHECKPOINT, e) < 0)
+        return -1;
     if (run_is(word)) {
         if (newest_of(word, chosen, e) < 0)
             return -1;

@@ -126,8 +126,6 @@ static int write_gradient(struct given *g, const char *path, struct err *e)
     out.data = grad;
     int rc = st_write(path, &out, 1, NULL, e);
     free(grad);
-    if (rc && e->code == EXIT_NOINPUT) /* a folder that is not there */
-        e->code = EXIT_CANTCREATE;
     return rc;
 }
 

@@ -15,11 +15,13 @@
 struct engine;
 
 struct engine_options {
-    struct settings settings; /* ignored with `resume`: the run's own are taken */
-    char recipe[1024];        /* path it came from, for messages and the run's name; may be "" */
-    char run_dir[1024];       /* "": runs/NAME-YYYYmmdd-HHMMSS */
-    char resume[1024];        /* run directory to continue, "": a new run */
-    bool pause_on_nonfinite;  /* console: pause; batch: stop with EXIT_DIVERGED */
+    struct settings settings; /* with `resume` the run's own are taken, unless `changed` */
+    bool changed; /* with `resume`: `settings` are the run's own with changes; config.cfg keeps them
+                   */
+    char recipe[1024];       /* path it came from, for messages and the run's name; may be "" */
+    char run_dir[1024];      /* "": runs/NAME-YYYYmmdd-HHMMSS */
+    char resume[1024];       /* run directory to continue, "": a new run */
+    bool pause_on_nonfinite; /* console: pause; batch: stop with EXIT_DIVERGED */
     bool stay; /* console: after training ends, stay for commands (linear evaluation) until CMD_STOP
                 */
 };

@@ -142,7 +142,7 @@ static int open_file(struct metrics *m, const char *dir, int64_t step, int64_t o
         return -1;
     m->fd = open(m->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (m->fd < 0)
-        return err_errno(e, 0, errno, "cannot write %s", m->path);
+        return err_create(e, errno, "cannot write %s", m->path);
     return metrics_trim(m->fd, m->path, step, offset, &m->length, e);
 }
 

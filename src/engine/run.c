@@ -55,8 +55,7 @@ static int make_stamped(struct run *run, const char *runs, struct err *e)
         if (errno != EEXIST)
             break;
     }
-    return err_errno(e, errno == EACCES ? EXIT_NOPERM : EXIT_CANTCREATE, errno,
-                     "cannot create the run directory %s", run->dir);
+    return err_create(e, errno, "cannot create the run directory %s", run->dir);
 }
 
 static int make_exact(struct run *run, const char *dir, struct err *e)
@@ -77,12 +76,8 @@ static int make_exact(struct run *run, const char *dir, struct err *e)
     case RUN_FOREIGN:
         return err_set(e, EXIT_CANTCREATE,
                        "%s is not empty and not a run; choose another directory", dir);
-    case RUN_NO_FOLDER:
-        return err_set(e, EXIT_CANTCREATE, "%s is not a folder; choose another directory", dir);
     default:
-        if (dir_make(dir, e) == 0)
-            return 0;
-        return err_prefix(e, "no run directory at %s", dir);
+        return dir_make(dir, e);
     }
 }
 
@@ -164,6 +159,18 @@ static int write_identity(const struct run *run, struct err *e)
     return r;
 }
 
+static int absolute_paths(struct settings *s, struct err *e)
+{
+    if (make_absolute(s->data.path, sizeof s->data.path, e) < 0)
+        return -1;
+    return make_absolute(s->init.weights, sizeof s->init.weights, e);
+}
+
+int run_change(struct run *run, struct settings *s, struct err *e)
+{
+    return absolute_paths(s, e) < 0 ? -1 : write_config(run, s, e);
+}
+
 static int fill_new(struct run *run, struct settings *s, const char *recipe, struct err *e)
 {
     if (run_lock(run->dir, &run->lock_fd, e) < 0)
@@ -171,8 +178,7 @@ static int fill_new(struct run *run, struct settings *s, const char *recipe, str
     if (run_is(run->dir)) /* another process was faster */
         return err_set(e, EXIT_CANTCREATE, "%s is a run already; choose another directory",
                        run->dir);
-    if (make_absolute(s->data.path, sizeof s->data.path, e) < 0 ||
-        make_absolute(s->init.weights, sizeof s->init.weights, e) < 0)
+    if (absolute_paths(s, e) < 0)
         return -1;
     if (dir_make(run->checkpoints, e) < 0 || run_log_open(run, e) < 0 ||
         write_config(run, s, e) < 0)

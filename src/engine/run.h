@@ -38,7 +38,7 @@ struct run {
  * init.weights) become absolute, so that config.cfg works from anywhere. `recipe`: the path the
  * settings came from, "" if none. From here on log lines are also kept in run.log.
  * EXIT_CANTCREATE: the directory is a run already (use --resume), is in use by another process, is
- * neither empty nor a run, or cannot be created; EXIT_NOPERM: not writable.
+ * neither empty nor a run, or cannot be created or written.
  */
 int run_create(struct run *, struct settings *, const char *recipe, const char *dir, struct err *);
 
@@ -46,6 +46,9 @@ int run_create(struct run *, struct settings *, const char *recipe, const char *
  * there is none, EXIT_CANTCREATE if another process uses it, EXIT_CONFIG if config.cfg is damaged.
  */
 int run_open(struct run *, const char *dir, struct settings *, struct err *);
+
+/* Other settings for an open run from now on: config.cfg is replaced. Paths become absolute. */
+int run_change(struct run *, struct settings *, struct err *);
 
 /* The settings of a run without locking it (evaluations, listings). */
 int run_settings(const char *dir, struct settings *, struct err *);

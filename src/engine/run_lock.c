@@ -67,8 +67,7 @@ int run_lock(const char *dir, int *fd, struct err *e)
         return -1;
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*fd < 0)
-        return err_errno(e, errno == EACCES || errno == EROFS ? EXIT_NOPERM : EXIT_CANTCREATE,
-                         errno, "cannot write to the run directory %s", dir);
+        return err_create(e, errno, "cannot write to the run directory %s", dir);
     if (lock_fd(*fd, dir, path, e) == 0)
         return 0;
     close(*fd);

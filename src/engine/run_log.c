@@ -48,7 +48,7 @@ int run_log_open(struct run *run, struct err *e)
         return -1;
     run->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (run->log_fd < 0)
-        return err_errno(e, 0, errno, "cannot write %s", path);
+        return err_create(e, errno, "cannot write %s", path);
     run->log_sink = log_add(keep_line, run);
     return 0;
 }

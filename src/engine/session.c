@@ -91,13 +91,34 @@ static int newest_checkpoint(struct engine *e, char path[PATH_BYTES], struct err
     return 0;
 }
 
+/* The settings of the run, or those that were asked for instead. */
+static int open_run(struct engine *e, struct err *err)
+{
+    if (run_open(&e->run, e->options.resume, &e->settings, err) != 0)
+        return -1;
+    engine_run_is_there(e);
+    if (!e->options.changed)
+        return 0;
+    e->settings = e->options.settings;
+    return run_change(&e->run, &e->settings, err);
+}
+
+static void tell_complete(const struct engine *e)
+{
+    const struct trainer *t = &e->trainer;
+    bool limited = t->total < t->scheduled;
+    int64_t more = 2 * (limited ? e->settings.train.max_iters : e->settings.train.epochs);
+    log_info("%s is complete at step %lld; to train longer: supcon --resume %s --set train.%s=%lld",
+             e->run.dir, (long long)t->state.step, e->run.dir, limited ? "max_iters" : "epochs",
+             (long long)more);
+}
+
 static int prepare_resumed(struct engine *e, const struct trainer_watch *w, struct err *err)
 {
     char path[PATH_BYTES];
     struct trainer *t = &e->trainer;
-    if (run_open(&e->run, e->options.resume, &e->settings, err) != 0)
+    if (open_run(e, err) != 0)
         return -1;
-    engine_run_is_there(e);
     report_run(e);
     if (newest_checkpoint(e, path, err) != 0)
         return -1;
@@ -110,6 +131,8 @@ static int prepare_resumed(struct engine *e, const struct trainer_watch *w, stru
         e->saved_step = t->state.step;
         snprintf(e->saved_path, sizeof e->saved_path, "%s", path);
     }
+    if (trainer_finished(t))
+        tell_complete(e);
     if (metrics_open(&e->metrics, e->run.dir, t->state.step, path[0] ? t->state.metrics_bytes : 0,
                      err) != 0)
         return -1;

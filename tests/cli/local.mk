@@ -15,3 +15,5 @@ dist_check_SCRIPTS += tests/cli/batch.sh tests/cli/signals.sh
 TESTS += tests/cli/batch.sh tests/cli/signals.sh
 dist_check_SCRIPTS += tests/cli/embed.sh
 TESTS += tests/cli/embed.sh
+dist_check_SCRIPTS += tests/cli/paths.sh
+TESTS += tests/cli/paths.sh
