@@ -86,3 +86,13 @@ tests_unit_modules_libraries_libcudnn_so_0_SOURCES = tests/unit/modules/library.
 tests_unit_modules_libraries_libcudnn_so_0_CFLAGS = $(test_module_cflags)
 tests_unit_modules_libraries_libcudnn_so_0_LDFLAGS = -shared -Wl,-soname,libcudnn.so.0
 TESTS += tests/unit/module
+
+# cuDNN's plans for GPUs that are not here
+if CUDA
+check_PROGRAMS += tests/unit/cuda_plans
+tests_unit_cuda_plans_SOURCES = tests/unit/cuda_plans.c src/backend/cuda/check.c src/backend/cuda/cudnn_engine.c \
+	src/backend/cuda/cudnn_graph.c
+tests_unit_cuda_plans_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+tests_unit_cuda_plans_LDADD = $(test_libs) $(CUDA_LIBS)
+TESTS += tests/unit/cuda_plans
+endif

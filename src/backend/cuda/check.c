@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* After these the context is gone. */
-static const cudaError_t lost[] = {
+static const int lost[] = {
     cudaErrorIllegalAddress,
     cudaErrorECCUncorrectable,
     cudaErrorLaunchFailure,
@@ -21,14 +21,14 @@ static const cudaError_t lost[] = {
     cudaErrorLaunchTimeout,
     cudaErrorNvlinkUncorrectable,
     cudaErrorDevicesUnavailable,
-    cudaErrorContained,
     cudaErrorUnknown,
+    721, /* cudaErrorContained, which older headers lack */
 };
 
 static bool is_lost(int status)
 {
     for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
-        if ((int)lost[i] == status)
+        if (lost[i] == status)
             return true;
     return false;
 }

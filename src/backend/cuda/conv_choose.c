@@ -87,7 +87,7 @@ static int rebuild(struct conv_pass_plan *p, struct device *dev, const struct dn
     if (rc == 0)
         rc = dnn_config_parse(&config, &p->graph, text, &why);
     if (rc == 0)
-        rc = dnn_plan_init(&p->plan, dev, &config, &why);
+        rc = dnn_plan_init(&p->plan, &p->graph, &config, &why);
     dnn_config_done(&config);
     if (rc == 0)
         return 0;
@@ -127,7 +127,7 @@ static bool admit(struct race *r, struct dnn_config *config, bool narrow)
     if (r->n == r->room || unwanted(r, config->notes) || (compiles && r->compiled == MAX_COMPILED))
         return false;
     *c = (struct candidate){.config = *config, .narrow = narrow, .ms = NEVER};
-    if (dnn_plan_init(&c->plan, r->dev, config, &ignored))
+    if (dnn_plan_init(&c->plan, &r->graph[narrow], config, &ignored))
         return false;
     if (too_hungry(r, c->plan.workspace_bytes)) {
         dnn_plan_done(&c->plan);
@@ -165,8 +165,10 @@ static int gather(struct race *r, struct err *e)
         return -1;
     if (r->n)
         return 0;
-    return err_set(e, EXIT_UNAVAILABLE, "cuDNN %zu has no engine for this convolution%s",
-                   cudnnGetVersion(), r->dev->deterministic ? " that is deterministic" : "");
+    bool exact = unwanted(r, DNN_ROUNDS_INPUTS);
+    return err_set(e, EXIT_UNAVAILABLE, "cuDNN %zu has no %sengine for this convolution%s",
+                   cudnnGetVersion(), r->dev->deterministic ? "deterministic " : "",
+                   exact ? " in f32; SUPCON_CUDA_TF32=on allows TF32" : "");
 }
 
 /* --- the race --------------------------------------------------------------------------------- */

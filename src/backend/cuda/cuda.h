@@ -42,6 +42,7 @@ struct cuda {      /* device->impl */
     bool recording;
     cudaStream_t compute, copy, communication;
     cudnnHandle_t dnn;
+    cudnnBackendDescriptor_t gpu; /* NULL, or the properties of a GPU that is not here */
     cublasLtHandle_t blas;
     struct staging staging[N_STAGING];
     size_t staging_bytes;

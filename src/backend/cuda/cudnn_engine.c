@@ -4,6 +4,7 @@
  */
 #include "backend/cuda/cudnn_graph.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,8 +133,10 @@ static int ask(const struct dnn_graph *g, cudnnBackendHeurMode_t mode,
     const struct dnn_attribute a[] = {
         {CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->graph},
         {CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode},
+        {CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->gpu},
     };
-    if (dnn_make(&heuristic, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, "heuristic", a, 2, &ignored))
+    if (dnn_make(&heuristic, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, "heuristic", a, g->gpu ? 3 : 2,
+                 &ignored))
         return n;
     int count = create(found, PER_MODE, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR) ? 0 : PER_MODE;
     if (count)
@@ -167,26 +170,36 @@ int dnn_configs(const struct dnn_graph *g, struct dnn_config out[DNN_CONFIGS])
 
 /* --- from a text ------------------------------------------------------------------------------ */
 
-static int parse_knobs(const char *text, cudnnBackendDescriptor_t *knob, int *n, struct err *e)
+/* A number at *at, which is moved behind it. */
+static int take_number(const char **at, int64_t *out)
 {
-    *n = 0;
-    while (*text && *n < MAX_KNOBS) {
-        char *end;
-        cudnnBackendKnobType_t type = (cudnnBackendKnobType_t)strtol(text + 1, &end, 10);
-        if (*end != '=')
+    size_t sign = **at == '-';
+    char *end;
+    if (!isdigit((unsigned char)(*at)[sign]))
+        return -1;
+    *out = strtoll(*at, &end, 10);
+    *at = end;
+    return 0;
+}
+
+/* ":KNOB=VALUE,KNOB=VALUE" up to the end of the text. */
+static int parse_knobs(const char *at, cudnnBackendDescriptor_t *knob, int *n, struct err *e)
+{
+    for (*n = 0; *at && *n < MAX_KNOBS; ++*n) {
+        cudnnBackendKnobType_t type;
+        int64_t number, value;
+        if (*at++ != (*n ? ',' : ':') || take_number(&at, &number) || *at++ != '=' ||
+            take_number(&at, &value))
             return -1;
-        int64_t value = strtoll(end + 1, &end, 10);
+        type = (cudnnBackendKnobType_t)number;
         const struct dnn_attribute a[] = {
             {CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &type},
             {CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &value},
         };
-        if ((*end != ',' && *end) ||
-            dnn_make(&knob[*n], CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, "knob", a, 2, e))
+        if (dnn_make(&knob[*n], CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, "knob", a, 2, e))
             return -1;
-        ++*n;
-        text = end;
     }
-    return 0;
+    return *at ? -1 : 0;
 }
 
 static int make_config(struct dnn_config *c, cudnnBackendDescriptor_t engine,
@@ -204,17 +217,18 @@ int dnn_config_parse(struct dnn_config *c, const struct dnn_graph *g, const char
                      struct err *e)
 {
     cudnnBackendDescriptor_t engine = NULL, knob[MAX_KNOBS] = {0};
-    char *end;
     int n = 0;
-    int64_t index = strtoll(text, &end, 10);
+    int64_t index = -1;
     const struct dnn_attribute a[] = {
         {CUDNN_ATTR_ENGINE_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->graph},
         {CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &index},
+        {CUDNN_ATTR_ENGINE_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->gpu},
     };
     *c = (struct dnn_config){0};
-    int rc = end == text || (*end && *end != ':') ? -1 : parse_knobs(end, knob, &n, e);
+    const char *at = text;
+    int rc = take_number(&at, &index) || parse_knobs(at, knob, &n, e) ? -1 : 0;
     if (rc == 0)
-        rc = dnn_make(&engine, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "engine", a, 2, e);
+        rc = dnn_make(&engine, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "engine", a, g->gpu ? 3 : 2, e);
     if (rc == 0)
         rc = make_config(c, engine, knob, n, e);
     if (rc == 0) {

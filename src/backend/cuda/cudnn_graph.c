@@ -128,14 +128,14 @@ static int make_operation(struct dnn_graph *g, struct err *e)
 int dnn_graph_init(struct dnn_graph *g, struct device *dev, const struct dnn_shape *s,
                    enum conv_pass pass, struct err *e)
 {
-    *g = (struct dnn_graph){.pass = pass};
+    *g = (struct dnn_graph){.pass = pass, .handle = cuda_of(dev)->dnn, .gpu = cuda_of(dev)->gpu};
     const struct dnn_attribute a[] = {
-        {CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &cuda_of(dev)->dnn},
         {CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->operation},
+        {CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &g->handle},
     };
     if (make_tensors(g, s, e) == 0 && make_convolution(g, s, e) == 0 && make_operation(g, e) == 0 &&
-        dnn_make(&g->graph, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "operation graph", a, COUNT(a),
-                 e) == 0)
+        dnn_make(&g->graph, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "operation graph", a,
+                 g->gpu ? 1 : 2, e) == 0)
         return 0;
     dnn_graph_done(g);
     return -1;
@@ -152,11 +152,15 @@ void dnn_graph_done(struct dnn_graph *g)
 
 /* --- plans ------------------------------------------------------------------------------------ */
 
-int dnn_plan_init(struct dnn_plan *p, struct device *dev, const struct dnn_config *c, struct err *e)
+int dnn_plan_init(struct dnn_plan *p, const struct dnn_graph *g, const struct dnn_config *c,
+                  struct err *e)
 {
     int64_t bytes = 0, n = 0;
     const struct dnn_attribute a[] = {
-        {CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &cuda_of(dev)->dnn},
+        g->gpu ? (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
+                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->gpu}
+               : (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
+                                        &g->handle},
         {CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &c->config},
     };
     *p = (struct dnn_plan){0};

@@ -5,6 +5,9 @@
  * A plan is described by a short text, "ENGINE:KNOB=VALUE,...": the number of the engine and the
  * choices that the heuristic made for it. From this text the same plan is built again, which is
  * what makes repeated and resumed runs compute the same bits.
+ *
+ * A device without a handle but with the properties of a GPU (struct cuda, gpu) makes plans for
+ * that GPU on a machine that has none; they cannot be run.
  */
 #ifndef SUPCON_BACKEND_CUDA_CUDNN_GRAPH_H
 #define SUPCON_BACKEND_CUDA_CUDNN_GRAPH_H
@@ -27,6 +30,8 @@ struct dnn_shape {
 
 struct dnn_graph {
     enum conv_pass pass;
+    cudnnHandle_t handle;
+    cudnnBackendDescriptor_t gpu; /* borrowed, as the handle */
     cudnnBackendDescriptor_t tensor[N_DNN], conv, operation, graph;
 };
 
@@ -64,7 +69,8 @@ struct dnn_plan {
 };
 
 /* Fails where the engine cannot do this shape on this device. */
-int dnn_plan_init(struct dnn_plan *, struct device *, const struct dnn_config *, struct err *);
+int dnn_plan_init(struct dnn_plan *, const struct dnn_graph *, const struct dnn_config *,
+                  struct err *);
 void dnn_plan_done(struct dnn_plan *); /* a zeroed one is fine */
 /* Where the tensors and the workspace are from now on. */
 int dnn_plan_bind(struct dnn_plan *, void *const data[N_DNN], void *workspace, struct err *);
