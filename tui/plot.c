@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPAN_LEAST = 8, GUTTER_LEAST = 3, ASIDE = 2 /* rows a letter may be from its value */ };
+enum { SPAN_LEAST = 8, GUTTER_LEAST = 3, ASIDE = 1 /* rows a letter may be from its value */ };
 
 struct raster {
     int rows, cols;         /* characters */

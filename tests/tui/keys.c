@@ -382,6 +382,9 @@ static void help_lists_every_key(void **state)
             fail_msg("%s is not in the help", k->name);
         free(screen);
     }
+    char *screen = scene_dump(&scene, 60, 80, "ascii");
+    assert_null(strstr(screen, "..\n")); /* nothing is cut at 80 columns */
+    free(screen);
     scene_keys(&scene, "?");
     assert_false(scene.console.help);
 }
