@@ -13,13 +13,16 @@ CLEANFILES += $(emu_objects) $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu t
 
 emu_compile = $(CC) -x c++ -std=c++17 -DSUPCON_CUDA_EMULATION -D_GNU_SOURCE -fPIC $(CUDA_CPPFLAGS) -I$(top_srcdir)/tests/emu \
 	-I$(top_srcdir)/src -I$(top_srcdir) $(CFLAGS) -ffp-contract=off \
-	`echo '$(SUPCON_MODULE_CFLAGS)' | $(SED) 's/-std=[^ ]*//; s/-W[a-z]*-prototypes//g; s/-Wvla//'` -Wno-unknown-pragmas
+	`echo '$(SUPCON_MODULE_CFLAGS)' | $(SED) 's/-std=[^ ]*//; s/-W[a-z]*-prototypes//g; s/-Wvla//; s/-Wshadow//'` -Wno-unknown-pragmas
 AM_V_EMU = $(am__v_EMU_@AM_V@)
 am__v_EMU_ = $(am__v_EMU_@AM_DEFAULT_V@)
 am__v_EMU_0 = @echo "  EMU     " $@;
 am__v_EMU_1 =
 SUFFIXES += .emu .cpp
-.cu.emu .cpp.emu:
+.cu.emu:
+	@$(MKDIR_P) $(@D)
+	$(AM_V_EMU)$(emu_compile) -MMD -MF $@.d -c -o $@ $<
+.cpp.emu:
 	@$(MKDIR_P) $(@D)
 	$(AM_V_EMU)$(emu_compile) -MMD -MF $@.d -c -o $@ $<
 -include $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu.d
@@ -32,7 +35,7 @@ tests_emu_supcon_cuda_so_SOURCES = $(cuda_sources)
 tests_emu_supcon_cuda_so_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 tests_emu_supcon_cuda_so_CFLAGS = $(SUPCON_MODULE_CFLAGS) -fPIC -fvisibility=hidden
 tests_emu_supcon_cuda_so_LDFLAGS = -shared
-tests_emu_supcon_cuda_so_LDADD = $(emu_objects) -lstdc++ -lm
+tests_emu_supcon_cuda_so_LDADD = $(emu_objects) $(EMU_EXTRA) -lstdc++ -lm
 tests_emu_supcon_cuda_so_DEPENDENCIES = $(emu_objects)
 
 # The emulation itself: its errors are found, its orders differ, its streams wait.

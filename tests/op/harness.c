@@ -130,6 +130,7 @@ static int describe_all(struct bench *b)
     struct call *call = &b->call;
     *call = (struct call){.op = b->c->op,
                           .attr = b->c->attr,
+                          .compute = b->c->dtype,
                           .n_in = b->ref.n_in,
                           .want_backward = !b->c->forward_only,
                           .out = &b->out};
@@ -371,6 +372,7 @@ static int run(struct bench *b)
 static const char *unsupported(const struct op_case *c, struct device *dev)
 {
     static char why[256];
+    const struct tensor y = {.ndim = c->op == OP_LINEAR ? 2 : 4, .dtype = c->dtype};
     int fusion = -1;
     if (!dev->class->has_dtype(dev, c->dtype, why, sizeof why))
         return why;
@@ -380,7 +382,7 @@ static const char *unsupported(const struct op_case *c, struct device *dev)
         fusion = FUSE_ADD_RELU;
     if (c->attr.relu && c->op == OP_LINEAR)
         fusion = FUSE_LINEAR_RELU;
-    if (fusion >= 0 && !dev->class->can_fuse(dev, (enum fusion)fusion, NULL))
+    if (fusion >= 0 && !dev->class->can_fuse(dev, (enum fusion)fusion, &y))
         return "the backend does not fuse it";
     return dev->class->kernels[c->op] ? NULL : "the backend has no kernel for this op";
 }
