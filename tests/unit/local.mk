@@ -86,6 +86,13 @@ tests_unit_modules_libraries_libcudnn_so_0_SOURCES = tests/unit/modules/library.
 tests_unit_modules_libraries_libcudnn_so_0_CFLAGS = $(test_module_cflags)
 tests_unit_modules_libraries_libcudnn_so_0_LDFLAGS = -shared -Wl,-soname,libcudnn.so.0
 TESTS += tests/unit/module
+check_PROGRAMS += tests/unit/nvml tests/unit/modules/libraries/libnvidia-ml.so.1
+tests_unit_nvml_SOURCES = tests/unit/nvml.c
+tests_unit_nvml_LDADD = $(test_libs)
+tests_unit_modules_libraries_libnvidia_ml_so_1_SOURCES = tests/unit/modules/nvml.c
+tests_unit_modules_libraries_libnvidia_ml_so_1_CFLAGS = $(test_module_cflags)
+tests_unit_modules_libraries_libnvidia_ml_so_1_LDFLAGS = -shared -Wl,-soname,libnvidia-ml.so.1
+TESTS += tests/unit/nvml
 
 # cuDNN's plans for GPUs that are not here
 if CUDA
