@@ -95,6 +95,10 @@ int cmd_settings_change(const struct cmd_args *, struct settings *, struct err *
 /* Writes what is printed so far, for output that somebody may be waiting for. Where the reader of a
  * pipe has gone the process ends by SIGPIPE. */
 int cmd_flush(struct err *);
+/* A checkpoint (its folder) was found damaged: adds the newest sound one beside it, if there is
+ * one, as it would be given: BEFORE PATH AFTER. */
+void cmd_advise_checkpoint(struct err *, const char *checkpoint, const char *before,
+                           const char *after);
 /* Messages of modules name keys; where `option` stands for `key` on the command line, names the
  * option. */
 void cmd_rename_key(struct err *, const char *key, const char *option);

@@ -8,6 +8,7 @@
 #include "base/safetensors.h"
 #include "cmd/cmd.h"
 #include "data/loader.h"
+#include "engine/checkpoint.h"
 #include "engine/network.h"
 #include "engine/run_path.h"
 #include <stdio.h>
@@ -170,6 +171,22 @@ static int read_options(const struct cmd_args *args, struct embed *m, struct err
     return cmd_settings(args, NULL, &m->s, NULL, e);
 }
 
+/* Weights of a checkpoint that do not match its manifest are damaged; those that do merely differ
+ * from what was asked for. */
+static void advise(const char *weights, struct err *e)
+{
+    char folder[PATH_BYTES];
+    struct checkpoint_state state;
+    struct err ignored;
+    snprintf(folder, sizeof folder, "%s", weights);
+    char *slash = strrchr(folder, '/');
+    if (!slash || slash == folder)
+        return;
+    *slash = '\0';
+    if (checkpoint_read(folder, &state, NULL, NULL, &ignored) < 0)
+        cmd_advise_checkpoint(e, folder, "--weights ", "/model.safetensors");
+}
+
 static int prepare(struct embed *m, const char *weights, struct err *e)
 {
     m->tuning = tuning_new();
@@ -180,9 +197,12 @@ static int prepare(struct embed *m, const char *weights, struct err *e)
     tuning_load_cache(m->tuning);
     snprintf(m->s.model.dtype, sizeof m->s.model.dtype, "f32");
     if (device_open(&m->dev, m->s.run.device, &options, e) != 0 ||
-        network_init(&m->net, &m->dev, &m->s.model, &m->shape, 1, e) != 0 ||
-        network_load_weights(&m->net, weights, e) != 0)
+        network_init(&m->net, &m->dev, &m->s.model, &m->shape, 1, e) != 0)
         return -1;
+    if (network_load_weights(&m->net, weights, e) != 0) {
+        advise(weights, e);
+        return -1;
+    }
     enum param_group head = m->net.live[GROUP_FC] ? GROUP_FC : GROUP_ENCODER;
     int batch = m->n < BATCH ? (int)m->n : BATCH;
     m->plan = network_eval_plan(&m->net, batch, head, e);

@@ -5,6 +5,7 @@
 #include "backend/backend.h"
 #include "backend/tuning.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "cmd/batch.h"
 #include "cmd/cmd.h"
 #include "engine/checkpoint.h"
@@ -31,9 +32,14 @@ static int newest_of(const char *run, char path[PATH_BYTES], struct err *e)
         struct checkpoint_state state;
         if (checkpoint_path(dir, steps[i], path, e) == 0)
             r = checkpoint_read(path, &state, NULL, NULL, e);
+        if (r < 0 && n > 1)
+            log_warn("damaged checkpoint: %s", e->msg);
+        else if (r == 0 && i < n - 1)
+            log_warn("evaluating step %lld, %s, instead of step %lld", (long long)steps[i], path,
+                     (long long)steps[n - 1]);
     }
     free(steps);
-    return r;
+    return r < 0 && n > 0 ? err_prefix(e, "no checkpoint of the run %s can be used", run) : r;
 }
 
 /* The checkpoint's folder without links, so that the run above it is found from anywhere. */
@@ -131,8 +137,11 @@ static int evaluate_on_device(const struct cmd_args *args, const char *checkpoin
     struct checkpoint_state state;
     struct device dev = {0};
     tuning_load_cache(tuning);
-    if (checkpoint_read(checkpoint, &state, s, tuning, e) < 0 ||
-        cmd_settings_change(args, s, e) < 0)
+    if (checkpoint_read(checkpoint, &state, s, tuning, e) < 0) {
+        cmd_advise_checkpoint(e, checkpoint, "supcon linear ", "");
+        return -1;
+    }
+    if (cmd_settings_change(args, s, e) < 0)
         return -1;
     struct device_options options = {
         .threads = (int)s->run.threads, .deterministic = s->run.deterministic, .tuning = tuning};

@@ -87,10 +87,10 @@ void checkpoint_set_aside(const char *path, const struct err *why)
             continue;
         if (rename(path, aside) < 0)
             break;
-        log_error("damaged checkpoint: %s; renamed to %s", why->msg, aside);
+        log_warn("damaged checkpoint: %s; renamed to %s", why->msg, aside);
         return;
     }
-    log_error("damaged checkpoint: %s; it could not be renamed (%s)", why->msg, strerror(errno));
+    log_warn("damaged checkpoint: %s; it could not be renamed (%s)", why->msg, strerror(errno));
 }
 
 /* Opening failures that are no fault of the data (permissions, memory) end the search. */
@@ -117,6 +117,9 @@ static int newest_valid(const char *dir, const int64_t *steps, int n, char path[
         if (checkpoint_path(dir, steps[i], path, e) < 0)
             return -1;
         int found = try_one(path, e);
+        if (found > 0 && i < n - 1)
+            log_warn("continuing from step %lld, %s, instead of step %lld", (long long)steps[i],
+                     path, (long long)steps[n - 1]);
         if (found != 0)
             return found < 0 ? -1 : 0;
         checkpoint_set_aside(path, e);
@@ -124,8 +127,9 @@ static int newest_valid(const char *dir, const int64_t *steps, int n, char path[
     char last[512];
     snprintf(last, sizeof last, "%.500s", e->msg);
     return err_set(e, EXIT_DATA,
-                   "no checkpoint in %s can be used: all %d are damaged, the oldest: %s", dir, n,
-                   last);
+                   "no checkpoint in %s can be used: all %d are damaged, the oldest: %s; the run "
+                   "can be repeated from its recipe, config.cfg",
+                   dir, n, last);
 }
 
 static bool has_corrupt(const char *dir)
@@ -150,7 +154,9 @@ int checkpoint_latest(const char *dir, char path[PATH_BYTES], struct err *e)
     if (n > 0)
         r = newest_valid(dir, steps, n, path, e);
     else if (has_corrupt(dir))
-        r = err_set(e, EXIT_DATA, "no checkpoint in %s can be used: only damaged ones are left",
+        r = err_set(e, EXIT_DATA,
+                    "no checkpoint in %s can be used: only damaged ones are left; the run can be "
+                    "repeated from its recipe, config.cfg",
                     dir);
     else
         r = err_set(e, EXIT_NOINPUT, "there is no checkpoint in %s", dir);

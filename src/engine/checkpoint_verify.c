@@ -140,9 +140,9 @@ static int verify_file(const char *folder, const char *name, const json_t *item,
     int64_t want = json_integer_value(json_object_get(item, "bytes"));
     int r = 0;
     if (s.bytes != want)
-        r = err_set(e, EXIT_DATA, "%s: offset %lld: the file has %lld bytes instead of %lld",
+        r = err_set(e, EXIT_DATA, "%s: offset %lld: the file has %lld bytes instead of %lld; it %s",
                     s.path, (long long)(s.bytes < want ? s.bytes : want), (long long)s.bytes,
-                    (long long)want);
+                    (long long)want, s.bytes < want ? "was cut short" : "is too long");
     if (r == 0)
         r = verify_blocks(&s, json_object_get(item, "blocks"), e);
     scan_close(&s);

@@ -10,5 +10,5 @@ libsupcon_a_SOURCES += src/engine/command.c src/engine/control.c src/engine/engi
 	src/engine/watch.c
 libsupcon_a_SOURCES += src/engine/linear.c src/engine/linear_event.c src/engine/linear_features.c \
 	src/engine/linear_heads.c src/engine/linear_result.c
-libsupcon_a_SOURCES += src/engine/network.c src/engine/network_io.c
+libsupcon_a_SOURCES += src/engine/network.c src/engine/network_io.c src/engine/network_match.c
 libsupcon_a_SOURCES += src/engine/settings.c src/engine/settings_check.c

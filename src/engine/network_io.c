@@ -4,7 +4,7 @@
  */
 #include "base/conf.h"
 #include "base/safetensors.h"
-#include "engine/network.h"
+#include "engine/network_match.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +54,12 @@ static int unknown(const struct network *net, const struct st_file *f, const cha
                    near ? near : "");
 }
 
+/* Why the shape of a head may differ. */
+static const char *const hints[GROUP_N] = {
+    [GROUP_PROJECTION] = "; model.projection_dim differs?",
+    [GROUP_FC] = "; another number of classes?",
+};
+
 static int check_tensor(const struct network *net, const struct st_file *f,
                         const struct st_tensor *t, struct err *e)
 {
@@ -67,10 +73,10 @@ static int check_tensor(const struct network *net, const struct st_file *f,
         same = t->dim[i] == item->spec.dim[i];
     if (same)
         return 0;
-    return err_set(e, EXIT_DATA, "%s: tensor %s has shape %s, expected %s for a %s with stem %s",
+    return err_set(e, EXIT_DATA, "%s: tensor %s has shape %s, expected %s for a %s with stem %s%s",
                    f->path, t->name, shape_text(found, t->ndim, t->dim),
                    shape_text(expected, ndim, item ? item->spec.dim : NULL), net->arch->name,
-                   net->model.stem);
+                   net->model.stem, item && hints[item->group] ? hints[item->group] : "");
 }
 
 /* The encoder must be whole, and so must each head of which there is anything. */
@@ -145,6 +151,8 @@ int network_load_weights(struct network *net, const char *path, struct err *e)
     if (st_open(&f, path, e) < 0)
         return -1;
     int rc = load(net, &f, e);
+    if (rc < 0)
+        network_match_explain(net, &f, e);
     st_close(&f);
     return rc;
 }

@@ -56,8 +56,10 @@ printf 'x' | dd of="$work/hurt/checkpoints/step-00000008/train.safetensors" bs=1
 resume hurt && same_weights whole hurt 00000008 &&
     [ -d "$work/hurt/checkpoints/step-00000008.corrupt" ]
 result "a damaged checkpoint is set aside and the one before is used"
-grep -q "step-00000008/train.safetensors: offset" "$work/hurt/run.log"
-result "its file and place are named"
+grep -q "warning: damaged checkpoint: .*step-00000008/train.safetensors: offset" "$work/hurt/run.log" &&
+    grep -q "warning: continuing from step 7, .*/step-00000007, instead of step 8" "$work/err" &&
+    ! grep -q error "$work/err"
+result "its file and place are named, and the step that is continued from"
 for folder in "$work"/hurt/checkpoints/step-*; do
     : >"$folder/model.safetensors"
 done

@@ -1,7 +1,7 @@
 #!/bin/sh
 # supcon embed, weights given to a run, and supcon bench: what they write, and what they say of bad files.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..23"
+echo "1..26"
 
 # refused CODE TEXT COMMAND...: ends with CODE and says TEXT.
 refused() {
@@ -29,8 +29,15 @@ embed --weights "$contrastive" --output "$work/c.st" && refused 65 '"logits"' "$
 result "weights without one give features alone"
 refused 65 'expected [7' "$supcon" embed --arch resnet8 --classes 7 --weights "$weights" --input shapes --output "$work/d.st"
 result "another number of classes is told"
-refused 65 'model.safetensors' "$supcon" embed --arch resnet20 --weights "$weights" --input shapes --output "$work/d.st"
-result "weights of another architecture are told"
+refused 65 'are the weights of a resnet8 with stem cifar, not of a resnet20 with stem cifar; set --arch to resnet8' \
+    "$supcon" embed --arch resnet20 --weights "$weights" --input shapes --output "$work/d.st" &&
+    refused 65 'not of a resnet18 with stem imagenet; set model.arch to resnet8 and model.stem to cifar' \
+        "$supcon" --batch "$recipe" --run-dir "$work/v" --set "init.weights=$weights" --set model.arch=resnet18 --set model.stem=imagenet
+result "weights of another architecture are told, with the one they are and the key to change"
+refused 65 'not the weights of a resnet8 with stem cifar: 0 of its' "$supcon" embed --arch resnet8 --weights "$work/a.st" --input shapes --output "$work/d.st"
+result "weights of no known architecture are told"
+refused 65 'model.projection_dim differs?' "$supcon" --batch "$recipe" --run-dir "$work/v" --set "init.weights=$contrastive" --set model.projection_dim=64
+result "a head of another size is told, with its key"
 refused 66 'none.st' "$supcon" embed --arch resnet8 --weights "$work/none.st" --input shapes --output "$work/d.st"
 result "missing weights are exit 66"
 refused 66 'none.st' "$supcon" embed --arch resnet8 --weights "$weights" --input "$work/none.st" --output "$work/d.st"
@@ -47,6 +54,10 @@ result "a missing --output is exit 64"
 [ ! -e "$work/d.st" ]
 result "nothing is written when something is wrong"
 
+cp -R "$work/ce" "$work/hurt" && truncate -s 5000 "$work/hurt/checkpoints/step-00000008/model.safetensors"
+refused 65 'the newest sound one beside it: --weights' "$supcon" embed --arch resnet8 --input shapes --output "$work/d.st" \
+    --weights "$work/hurt/checkpoints/step-00000008/model.safetensors" && grep -q 'step-00000007/model.safetensors$' "$work/err"
+result "truncated weights of a checkpoint are told, with sound ones"
 head -c 5000 "$weights" >"$work/short.st"
 refused 65 'short.st' "$supcon" embed --arch resnet8 --weights "$work/short.st" --input shapes --output "$work/d.st"
 result "truncated weights are exit 65"
@@ -62,8 +73,8 @@ train heads --set "init.weights=$weights" --set train.max_iters=1 && "$supcon" e
     --weights "$work/heads/checkpoints/latest/model.safetensors" --output "$work/e.st" 2>"$work/err" &&
     "$supcon" loss --loss cross-entropy --json "$work/e.st" >/dev/null
 result "a head that the objective does not use is kept"
-refused 65 'features' "$supcon" --batch "$recipe" --run-dir "$work/x" --set "init.weights=$work/a.st"
-result "an unknown name in given weights is told"
+refused 65 'not the weights of a resnet8' "$supcon" --batch "$recipe" --run-dir "$work/x" --set "init.weights=$work/a.st"
+result "given weights that are none are told"
 refused 65 'short.st' "$supcon" --batch "$recipe" --run-dir "$work/y" --set "init.weights=$work/short.st"
 result "truncated given weights are told"
 refused 66 'none.st' "$supcon" --batch "$recipe" --run-dir "$work/z" --set "init.weights=$work/none.st" &&

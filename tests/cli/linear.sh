@@ -1,7 +1,7 @@
 #!/bin/sh
 # supcon linear: result, repeatability, and a checkpoint that stays as it is.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..16"
+echo "1..18"
 
 train run --set data.train_images=440 --set data.test_images=200 || cat "$work/err"
 checkpoint=$(ls -d "$work"/run/checkpoints/step-* | tail -n 1)
@@ -61,6 +61,14 @@ dd if=/dev/zero of="$work/elsewhere/model.safetensors" bs=1 count=1 seek=3000 co
 linear "$work/elsewhere"
 [ $? -eq 65 ] && grep -q "model.safetensors: offset" "$work/err"
 result "a damaged one: 65 with file and offset"
+cp -R "$work/run" "$work/hurt"
+truncate -s 100000 "$work/hurt/checkpoints/step-$step/model.safetensors"
+linear "$work/hurt/checkpoints/step-$step"
+[ $? -eq 65 ] && grep -q "was cut short; the newest sound one beside it: supcon linear .*/hurt/checkpoints/step-00000039\$" "$work/err"
+result "a truncated one: 65, with one that is sound and the command"
+linear "$work/hurt" && grep -q "warning: damaged checkpoint: .*step-$step" "$work/err" &&
+    grep -q "warning: evaluating step 39, .*step-00000039, instead of step 40" "$work/err"
+result "a run whose newest checkpoint is damaged: the one before it is evaluated, and that is said"
 (trap '' PIPE; timeout 100 "$supcon" linear "$checkpoint" 2>"$work/err"; echo $? >"$work/code") | head -n 1 >/dev/null
 [ "$(cat "$work/code")" -eq 141 ] && [ ! -s "$work/err" ]
 result "a reader that goes away ends it silently, by SIGPIPE"
