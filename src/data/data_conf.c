@@ -20,6 +20,12 @@ static const char *order_name(int i)
     return names[i];
 }
 
+static const char *bad_images_name(int i)
+{
+    static const char *const names[] = {"error", "skip", NULL};
+    return names[i];
+}
+
 const struct conf_field data_conf_fields[] = {
     {.name = "name",
      .type = CONF_CHOICE,
@@ -31,7 +37,7 @@ const struct conf_field data_conf_fields[] = {
      .type = CONF_STRING,
      CONF_AT(struct data_conf, path),
      .value = "",
-     .kinds = "cifar10 cifar100",
+     .kinds = "cifar10 cifar100 folder",
      .help = "Folder of its files; empty for $XDG_DATA_HOME/supcon/NAME. A relative path is "
              "relative to the working directory."},
     {.name = "order",
@@ -63,6 +69,48 @@ const struct conf_field data_conf_fields[] = {
      .min = 1e-6,
      .max = 1000,
      .help = "Standard deviation of each colour channel; empty for the data set's own."},
+    {.name = "size",
+     .type = CONF_INT,
+     CONF_AT(struct data_conf, size),
+     .value = "0",
+     .min = 0,
+     .max = 1024,
+     .kinds = "folder",
+     .unit = "pixels",
+     .help = "Side of the square views that the model sees; 0 if all images are squares of one "
+             "size, for that size."},
+    {.name = "resize",
+     .type = CONF_INT,
+     CONF_AT(struct data_conf, resize),
+     .value = "0",
+     .min = 0,
+     .max = 2047,
+     .kinds = "folder",
+     .unit = "pixels",
+     .help = "Side of the squares that views are cut out of: the shorter side of an image is "
+             "brought to it and the middle is kept. At least data.size and less than twice as "
+             "much; 0 for data.size if that is below 96 or the size of all images, else for 8/7 of "
+             "it (256 for 224)."},
+    {.name = "memory",
+     .type = CONF_INT,
+     CONF_AT(struct data_conf, memory),
+     .value = "0",
+     .min = 0,
+     .max = 1e9,
+     .kinds = "folder",
+     .unit = "MiB",
+     .help = "Images are decoded once and kept if all of them take no more than this, else decoded "
+             "again whenever they are needed; 0 for half of the memory that is free. The pixels "
+             "are the same."},
+    {.name = "bad_images",
+     .type = CONF_CHOICE,
+     CONF_AT(struct data_conf, bad_images),
+     .value = "error",
+     .choices = bad_images_name,
+     .kinds = "folder",
+     .help = "What to do about files that cannot be decoded: error ends with a sentence that names "
+             "the first of them, skip leaves them out and says how many; it decodes every image "
+             "once when it is first seen."},
     {.name = "train_images",
      .type = CONF_INT,
      CONF_AT(struct data_conf, train_images),

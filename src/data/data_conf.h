@@ -6,12 +6,15 @@
 #include <stdint.h>
 
 struct data_conf {
-    char name[32];         /* cifar10, cifar100, shapes */
+    char name[32];         /* cifar10, cifar100, folder, shapes */
     char path[1024];       /* "": $XDG_DATA_HOME/supcon/NAME; relative to the working directory */
     char order[16];        /* shuffle, sequential */
     double valid_fraction; /* of the training images, by class */
     int n_mean, n_std;
     double mean[3], std[3]; /* normalisation of channels in 0..1; none given: the data set's own */
+    int64_t size, resize;   /* folder: sides of views and of images, pixels; 0: chosen */
+    int64_t memory;         /* folder: MiB that resident images may take; 0: half of what is free */
+    char bad_images[16];    /* folder: error, skip */
     int64_t train_images, test_images; /* shapes: how many to generate */
 };
 

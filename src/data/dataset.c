@@ -11,10 +11,7 @@
 #include "data/dataset_impl.h"
 
 const struct dataset_class *const dataset_classes[] = {
-    &cifar10_dataset,
-    &cifar100_dataset,
-    &shapes_dataset,
-    NULL,
+    &cifar10_dataset, &cifar100_dataset, &folder_dataset, &shapes_dataset, NULL,
 };
 
 static const char *name_at(void *ctx, int i)

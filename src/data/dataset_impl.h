@@ -5,7 +5,7 @@
 #include "data/dataset.h"
 #include <stddef.h>
 
-extern const struct dataset_class cifar10_dataset, cifar100_dataset, shapes_dataset;
+extern const struct dataset_class cifar10_dataset, cifar100_dataset, folder_dataset, shapes_dataset;
 
 extern const char *const cifar10_names[10], *const cifar100_names[100];
 
