@@ -39,6 +39,8 @@ static void on_state(struct model *m, const struct event *e)
     if (state != STATE_PREPARING)
         m->phase[0] = '\0';
     m->trained |= state == STATE_STOPPED && !m->stopping;
+    if (state == STATE_STOPPED) /* it did not end: its last step could not be saved */
+        m->stopping = false;
 }
 
 static void on_iter(struct model *m, const struct event *e)

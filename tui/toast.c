@@ -34,7 +34,8 @@ static void on_checkpoint(struct console *c, const struct event *e)
 
 static void on_save_failed(struct console *c, const struct event *e)
 {
-    console_toast(c, true, "SAVE FAILED, training goes on: %s", e->u.text);
+    bool over = c->model.stopping || c->model.trained || c->model.state == STATE_STOPPED;
+    console_toast(c, true, "SAVE FAILED%s: %s", over ? "" : ", training goes on", e->u.text);
 }
 
 static void on_linear(struct console *c, const struct event *e)

@@ -42,6 +42,20 @@ void tuning_free(struct tuning *t)
     free(t);
 }
 
+struct tuning *tuning_copy(const struct tuning *t)
+{
+    struct tuning *copy = calloc(1, sizeof *copy);
+    if (!copy)
+        return NULL;
+    copy->choices = json_deep_copy(t->choices);
+    copy->used = json_deep_copy(t->used);
+    copy->dirty = t->dirty;
+    if (copy->choices && copy->used)
+        return copy;
+    tuning_free(copy);
+    return NULL;
+}
+
 const char *tuning_get(const struct tuning *t, const char *key, double *ms)
 {
     json_t *choice = json_object_get(t->choices, key);

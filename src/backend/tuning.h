@@ -15,6 +15,7 @@ struct tuning;
 
 struct tuning *tuning_new(void);
 void tuning_free(struct tuning *);
+struct tuning *tuning_copy(const struct tuning *); /* shares nothing; NULL: out of memory */
 const char *tuning_get(const struct tuning *, const char *key,
                        double *ms); /* NULL: unknown; ms may be NULL */
 void tuning_put(struct tuning *, const char *key, const char *algorithm, double ms);

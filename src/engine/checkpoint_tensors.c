@@ -39,22 +39,29 @@ static int pieces_init(struct pieces *p, int room, struct err *e)
     return err_set(e, EXIT_OS, "out of memory for a checkpoint");
 }
 
-/* A new entry with memory for `count` elements of 4 or 8 bytes. */
-static void *pieces_add(struct pieces *p, const char *name, enum st_dtype dtype,
-                        const struct param_spec *spec, int64_t count, struct err *e)
+/* A new entry at `data`. */
+static void pieces_put(struct pieces *p, const char *name, enum st_dtype dtype,
+                       const struct param_spec *spec, const void *data)
 {
-    void *data = malloc((size_t)count * st_dtype_size(dtype));
-    if (!data || p->n == p->room) {
-        free(data);
-        err_set(e, EXIT_OS, "out of memory for a checkpoint");
-        return NULL;
-    }
     struct st_out *o = &p->out[p->n];
     snprintf(p->names[p->n], NAME_BYTES, "%s", name);
     *o = (struct st_out){.name = p->names[p->n], .dtype = dtype, .data = data};
     for (int i = 0; spec && i < spec->ndim; i++)
         o->dim[o->ndim++] = spec->dim[i];
-    p->data[p->n++] = data;
+    p->n++;
+}
+
+/* A new entry with memory for `count` elements of 4 or 8 bytes. */
+static void *pieces_add(struct pieces *p, const char *name, enum st_dtype dtype,
+                        const struct param_spec *spec, int64_t count, struct err *e)
+{
+    void *data = p->n < p->room ? malloc((size_t)count * st_dtype_size(dtype)) : NULL;
+    if (!data) {
+        err_set(e, EXIT_OS, "out of memory for a checkpoint");
+        return NULL;
+    }
+    p->data[p->n] = data;
+    pieces_put(p, name, dtype, spec, data);
     return data;
 }
 
@@ -69,6 +76,10 @@ static struct tensor slot_tensor(const struct params *params, const struct param
 static int add_value(struct pieces *p, const struct params *params, const struct param *q,
                      struct err *e)
 {
+    if (params->on_host) {
+        pieces_put(p, q->spec.name, ST_F32, &q->spec, q->value.data);
+        return 0;
+    }
     float *data = pieces_add(p, q->spec.name, ST_F32, &q->spec, q->count, e);
     return data ? params_get(params, q, data, e) : -1;
 }
@@ -78,6 +89,10 @@ static int add_slot(struct pieces *p, const struct params *params, const struct 
 {
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "slot%d.%s", slot, q->spec.name);
+    if (params->on_host) {
+        pieces_put(p, name, ST_F32, &q->spec, params->slot[slot] + q->offset);
+        return 0;
+    }
     float *data = pieces_add(p, name, ST_F32, &q->spec, q->count, e);
     struct tensor t = slot_tensor(params, q, slot);
     return data ? params->dev->class->download(params->dev, &t, data, e) : -1;

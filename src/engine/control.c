@@ -106,16 +106,17 @@ static void act_resume(struct engine *e, const struct command *c)
 static int check_save(struct engine *e, const struct command *c, struct err *err)
 {
     (void)c;
-    if (e->saved_step == e->trainer.state.step)
-        return err_set(err, EXIT_USAGE, "step %lld is saved already", (long long)e->saved_step);
+    int64_t step = e->trainer.state.step;
+    if (e->saved_step == step || e->saving_step == step)
+        return err_set(err, EXIT_USAGE, "step %lld is %s already", (long long)step,
+                       e->saved_step == step ? "saved" : "being saved");
     return 0;
 }
 
 static void act_save(struct engine *e, const struct command *c)
 {
-    struct err reported;
     (void)c;
-    save_now(e, &reported);
+    save_soon(e);
 }
 
 /* Compiles at once, so that a refusal has its reason; training goes on with it at the next step. */
@@ -130,6 +131,7 @@ static void act_switch(struct engine *e, const struct command *c)
 {
     (void)c;
     meter_reset(&e->meter);
+    save_collect(e, true, NULL);
     e->saved_step = -1; /* what is saved of this step still has the other objective */
     report_switch(e);
 }
@@ -246,12 +248,36 @@ bool control_waiting(const struct engine *e)
     return e->n_later > 0 || poll(&fd, 1, 0) > 0;
 }
 
-void control_wait(struct engine *e)
+void control_wait_ms(struct engine *e, int ms)
 {
     struct pollfd fd[] = {{.fd = queue_fd(e->commands), .events = POLLIN},
-                          {.fd = queue_fd(e->logs), .events = POLLIN}};
-    poll(fd, 2, -1);
+                          {.fd = queue_fd(e->logs), .events = POLLIN},
+                          {.fd = e->saver ? saver_fd(e->saver) : -1, .events = POLLIN}};
+    poll(fd, 3, ms);
     report_logs(e);
+    save_collect(e, false, NULL);
+}
+
+void control_wait(struct engine *e)
+{
+    control_wait_ms(e, -1);
+}
+
+bool control_ending(struct engine *e)
+{
+    struct command c;
+    bool asked = false;
+    report_logs(e);
+    while (queue_pop(e->commands, &c)) {
+        bool known = c.kind == CMD_STOP || c.kind == CMD_SAVE || c.kind == CMD_ABANDON;
+        report_ack(e, &c, known, known ? "" : "the run is ending; its last step is not saved yet");
+        if (c.kind == CMD_ABANDON)
+            act_abandon(e, &c);
+        else if (c.kind == CMD_STOP)
+            act_stop(e, &c);
+        asked = asked || known;
+    }
+    return asked;
 }
 
 void control_refuse_rest(struct engine *e)

@@ -60,7 +60,7 @@ int engine_start(struct engine **out, const struct engine_options *o, struct err
     if (!e)
         return err_set(err, EXIT_OS, "out of memory");
     e->options = *o;
-    e->saved_step = -1;
+    e->saved_step = e->saving_step = -1;
     e->best_top1 = NAN;
     e->log_sink = -1;
     e->run.lock_fd = e->run.log_fd = -1;

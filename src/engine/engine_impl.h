@@ -11,6 +11,7 @@
 #include "engine/meter.h"
 #include "engine/metrics.h"
 #include "engine/run.h"
+#include "engine/saver.h"
 #include "engine/trainer.h"
 #include "engine/watch.h"
 
@@ -60,7 +61,9 @@ struct engine {
     bool announced;                /* a preparation text is on display */
     int64_t phase_sent;            /* when the last one was sent, microseconds */
 
-    int64_t saved_step; /* of the newest checkpoint, -1: none */
+    struct saver *saver;
+    int64_t saving_step; /* on its way to the disk, -1: none */
+    int64_t saved_step;  /* of the newest checkpoint, -1: none */
     char saved_path[PATH_BYTES];
     int64_t retry_at; /* microseconds; 0: the last save did not fail */
     int64_t retry_wait;
@@ -86,8 +89,12 @@ void control_poll(struct engine *, enum engine_state row);
 void control_boundary(struct engine *);
 /* A command waits for the next boundary. */
 bool control_waiting(const struct engine *);
-/* Blocks until a command or a log line has come. */
+/* Blocks until a command or a log line has come, or a save has ended. */
 void control_wait(struct engine *);
+void control_wait_ms(struct engine *, int ms);
+/* Takes the commands that wait, in a run that is ending: only giving up means something then, or
+ * to try again at once. True: one of them was there. */
+bool control_ending(struct engine *);
 /* No command is accepted from now on; what still waits is refused. */
 void control_refuse_rest(struct engine *);
 
@@ -96,10 +103,15 @@ void session_run(struct engine *); /* all of the thread's work; sets exit_code a
 
 /* save.c */
 
-/* Saves unless this step is saved already. On failure EV_SAVE_FAILED is sent and the next attempt
- * planned. */
+/* Begins to save, unless this step is saved already or about to be; first waits for the save
+ * before. What comes of it is an event, later; after a failure the next attempt is planned. */
+void save_soon(struct engine *);
+/* The same, and waits until it is done. */
 int save_now(struct engine *, struct err *);
-bool save_due(const struct engine *); /* by the recipe, or because the last save failed */
+int save_quietly(struct engine *, struct err *); /* without changing the state */
+/* Reports the save that has ended, or, with `wait`, will; 0 also when there is none. */
+int save_collect(struct engine *, bool wait, struct err *);
+bool save_due(const struct engine *);     /* by the recipe, or because the last save failed */
 int64_t save_step(const struct engine *); /* the next step the recipe wants saved */
 /* After an epoch, when there is something to validate on. Stops early when the run is stopped. */
 int run_validation(struct engine *, struct err *);
@@ -107,6 +119,12 @@ int run_validation(struct engine *, struct err *);
  * would be worth. */
 int run_linear(struct engine *, int64_t step);
 bool linear_known(const struct engine *, int64_t step); /* a result is kept already */
+
+/* save_last.c */
+
+/* The state at the end of training. A failing save is tried again for checkpoint.retry_seconds;
+ * where a person is, the process stays with the state until it is saved or given up. */
+int save_last(struct engine *, struct err *);
 
 /* report.c */
 void report(struct engine *, struct event *); /* to watchers and metrics; log lines go first */

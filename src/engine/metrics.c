@@ -187,13 +187,22 @@ void metrics_event(struct metrics *m, const struct event *ev)
     ring_push(m->ring, ev);
 }
 
-int metrics_flush(struct metrics *m, int64_t *bytes, struct err *e)
+uint32_t metrics_mark(struct metrics *m)
 {
     struct event mark = {.kind = EV_FLUSH};
     ring_push(m->ring, &mark);
-    m->marks++;
+    return ++m->marks;
+}
+
+int metrics_flush(struct metrics *m, int64_t *bytes, struct err *e)
+{
+    return metrics_await(m, metrics_mark(m), bytes, e);
+}
+
+int metrics_await(struct metrics *m, uint32_t mark, int64_t *bytes, struct err *e)
+{
     pthread_mutex_lock(&m->lock);
-    while (m->marks_done != m->marks)
+    while (m->marks_done != mark)
         pthread_cond_wait(&m->flushed, &m->lock);
     struct err result = m->result;
     if (bytes)

@@ -26,8 +26,13 @@ struct metrics;
 int metrics_open(struct metrics **, const char *dir, int64_t step, int64_t offset, struct err *);
 /* Queues a row if the event's kind has one; replayed events have none. One thread at a time. */
 void metrics_event(struct metrics *, const struct event *);
-/* Waits until everything queued is written and on the disk; gives the length of the file. Call it
- * before checkpoint_save. A failing disk is an error here, not in metrics_event. */
+/* A mark behind everything queued; never waits for the disk. */
+uint32_t metrics_mark(struct metrics *);
+/* Any thread: waits until everything up to the mark is written and on the disk; gives the length of
+ * the file there. One mark at a time. Call it before checkpoint_save. A failing disk is an error
+ * here, not in metrics_event. */
+int metrics_await(struct metrics *, uint32_t mark, int64_t *bytes, struct err *);
+/* Both. */
 int metrics_flush(struct metrics *, int64_t *bytes, struct err *);
 void metrics_close(struct metrics *); /* flushes; NULL is fine */
 

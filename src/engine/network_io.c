@@ -160,7 +160,7 @@ int network_load_weights(struct network *net, const char *path, struct err *e)
 struct writing {
     struct st_out *out;
     char (*counters)[96];
-    float *host;
+    float *host; /* NULL: the parameters are in host memory */
     int n, n_counters;
 };
 
@@ -171,10 +171,12 @@ static int add_tensor(const struct network *net, struct writing *w, const struct
     *o = (struct st_out){
         .name = item->spec.name, .dtype = ST_F32, .ndim = item->spec.ndim, .data = host};
     memcpy(o->dim, item->spec.dim, sizeof item->spec.dim);
+    if (!host)
+        o->data = item->value.data;
     if (counter_name(item, w->counters[w->n_counters]))
         w->out[w->n++] = (struct st_out){
             .name = w->counters[w->n_counters++], .dtype = ST_I64, .data = &net->params->batches};
-    return params_get(net->params, item, host, e);
+    return host ? params_get(net->params, item, host, e) : 0;
 }
 
 static int gather(const struct network *net, struct writing *w, struct err *e)
@@ -186,7 +188,7 @@ static int gather(const struct network *net, struct writing *w, struct err *e)
             continue;
         if (add_tensor(net, w, item, at, e) < 0)
             return -1;
-        at += item->count;
+        at += at ? item->count : 0;
     }
     return 0;
 }
@@ -197,10 +199,12 @@ int network_save_weights(const struct network *net, const char *path, struct err
     struct writing w = {
         .out = calloc(2 * (size_t)p->n + 1, sizeof *w.out),
         .counters = calloc((size_t)p->n + 1, sizeof *w.counters),
-        .host = malloc((size_t)(p->n_trainable + p->n_stats + 1) * sizeof *w.host),
+        .host =
+            p->on_host ? NULL : malloc((size_t)(p->n_trainable + p->n_stats + 1) * sizeof *w.host),
     };
-    int rc = w.out && w.counters && w.host ? gather(net, &w, e)
-                                           : err_set(e, EXIT_OS, "%s: out of memory", path);
+    int rc = w.out && w.counters && (w.host || p->on_host)
+                 ? gather(net, &w, e)
+                 : err_set(e, EXIT_OS, "%s: out of memory", path);
     if (rc == 0)
         rc = st_write(path, w.out, w.n, NULL, e);
     free(w.out);

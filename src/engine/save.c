@@ -1,6 +1,6 @@
 /*
- * What interrupts training: saving, the validation split, linear evaluations. Each goes back to the
- * state it came from.
+ * What interrupts training: saving (no longer than a copy takes; saver.h does the rest), the
+ * validation split, linear evaluations. Each goes back to the state it came from.
  */
 #include "engine/engine_impl.h"
 
@@ -17,16 +17,16 @@ static const int64_t RETRY_FIRST_USEC = 30 * 1000000LL, RETRY_MOST_USEC = 600 * 
 /* Progress of an evaluation on cached features comes faster than anybody reads. */
 static const int64_t PROGRESS_USEC = 100000;
 
-static void report_saved(struct engine *e, const struct checkpoint_saved *saved)
+static void report_saved(struct engine *e, const struct save_result *r)
 {
-    const struct checkpoint_state *s = &e->trainer.state;
+    const struct checkpoint_saved *saved = &r->saved;
     struct event ev = {.kind = EV_CHECKPOINT};
     ev.u.ckpt.step = saved->step;
-    ev.u.ckpt.epoch = epoch_done(e);
+    ev.u.ckpt.epoch = saved->step > 0 ? (int32_t)((saved->step - 1) / e->trainer.per_epoch) : 0;
     ev.u.ckpt.epochs = (int32_t)e->settings.train.epochs;
     ev.u.ckpt.bytes = saved->bytes;
     ev.u.ckpt.sec = saved->sec;
-    ev.u.ckpt.valid_top1 = s->valid_top1;
+    ev.u.ckpt.valid_top1 = r->state.valid_top1;
     ev.u.ckpt.best = saved->best;
     snprintf(ev.u.ckpt.path, sizeof ev.u.ckpt.path, "%s", saved->path);
     report(e, &ev);
@@ -37,7 +37,41 @@ static void report_saved(struct engine *e, const struct checkpoint_saved *saved)
     }
 }
 
-static int save(struct engine *e, struct checkpoint_saved *saved, struct err *err)
+static void plan_retry(struct engine *e, int64_t step, const struct err *err)
+{
+    int64_t wait = e->retry_wait ? e->retry_wait * 2 : RETRY_FIRST_USEC;
+    e->retry_wait = wait < RETRY_MOST_USEC ? wait : RETRY_MOST_USEC;
+    e->retry_at = clock_usec() + e->retry_wait;
+    log_error("saving step %lld failed: %s", (long long)step, err->msg);
+    report_text(e, EV_SAVE_FAILED, err->msg);
+}
+
+static void take_result(struct engine *e, const struct save_result *r)
+{
+    if (r->rc != 0) {
+        plan_retry(e, r->state.step, &r->err);
+        return;
+    }
+    e->retry_at = e->retry_wait = 0;
+    e->saved_step = r->saved.step;
+    snprintf(e->saved_path, sizeof e->saved_path, "%s", r->saved.path);
+    report_saved(e, r);
+}
+
+int save_collect(struct engine *e, bool wait, struct err *err)
+{
+    struct save_result r;
+    if (!e->saver || !saver_take(e->saver, wait, &r))
+        return 0;
+    e->saving_step = -1;
+    take_result(e, &r);
+    if (r.rc != 0 && err)
+        *err = r.err;
+    return r.rc;
+}
+
+/* From here on the saver needs nothing of the trainer. */
+static int start(struct engine *e, struct err *err)
 {
     struct trainer *t = &e->trainer;
     struct checkpoint_source source = {.dir = e->run.checkpoints,
@@ -48,38 +82,48 @@ static int save(struct engine *e, struct checkpoint_saved *saved, struct err *er
                                        .keep = (int)e->settings.checkpoint.keep};
     if (source.keep < 1)
         source.keep = 1;
-    if (metrics_flush(e->metrics, &t->state.metrics_bytes, err) != 0)
+    if (saver_start(e->saver, &source, e->metrics, err) != 0) {
+        plan_retry(e, t->state.step, err);
         return -1;
-    return checkpoint_save(&source, saved, err);
+    }
+    e->saving_step = t->state.step;
+    return 0;
 }
 
-static void plan_retry(struct engine *e, const struct err *err)
+void save_soon(struct engine *e)
 {
-    int64_t wait = e->retry_wait ? e->retry_wait * 2 : RETRY_FIRST_USEC;
-    e->retry_wait = wait < RETRY_MOST_USEC ? wait : RETRY_MOST_USEC;
-    e->retry_at = clock_usec() + e->retry_wait;
-    log_error("saving step %lld failed: %s", (long long)e->trainer.state.step, err->msg);
-    report_text(e, EV_SAVE_FAILED, err->msg);
+    struct err reported = {0};
+    enum engine_state before = e->state;
+    bool linear = e->linear;
+    int64_t step = e->trainer.state.step;
+    if (e->saved_step == step || e->saving_step == step)
+        return;
+    meter_break(&e->meter);
+    report_state(e, STATE_SAVING, false);
+    save_collect(e, true, NULL);
+    start(e, &reported);
+    report_state(e, before, linear);
+}
+
+int save_quietly(struct engine *e, struct err *err)
+{
+    struct err earlier = {0};
+    save_collect(e, true, &earlier);
+    if (e->saved_step == e->trainer.state.step)
+        return 0;
+    meter_break(&e->meter);
+    return start(e, err) == 0 ? save_collect(e, true, err) : -1;
 }
 
 int save_now(struct engine *e, struct err *err)
 {
-    struct checkpoint_saved saved = {0};
     enum engine_state before = e->state;
     bool linear = e->linear;
+    save_collect(e, true, NULL);
     if (e->saved_step == e->trainer.state.step)
         return 0;
-    meter_break(&e->meter);
     report_state(e, STATE_SAVING, false);
-    int rc = save(e, &saved, err);
-    if (rc == 0) {
-        e->retry_at = e->retry_wait = 0;
-        e->saved_step = saved.step;
-        snprintf(e->saved_path, sizeof e->saved_path, "%s", saved.path);
-        report_saved(e, &saved);
-    } else {
-        plan_retry(e, err);
-    }
+    int rc = save_quietly(e, err);
     report_state(e, before, linear);
     return rc;
 }
@@ -89,7 +133,7 @@ bool save_due(const struct engine *e)
     const struct checkpoint_conf *c = &e->settings.checkpoint;
     const struct trainer *t = &e->trainer;
     int64_t step = t->state.step;
-    if (step == e->saved_step || step == 0)
+    if (step == e->saved_step || step == e->saving_step || step == 0 || trainer_in_flight(t) > 0)
         return false;
     if (e->retry_at)
         return clock_usec() >= e->retry_at;
@@ -208,6 +252,7 @@ int run_linear(struct engine *e, int64_t step)
     struct err err = {0};
     struct linear_result r = {0};
     enum engine_state before = e->state;
+    save_collect(e, true, NULL); /* it may remove old checkpoints */
     meter_break(&e->meter);
     e->linear = true;
     e->eval_paused = e->eval_cancel = false;

@@ -145,6 +145,8 @@ static int prepare(struct engine *e, struct err *err)
     report_state(e, STATE_PREPARING, false);
     if ((e->options.resume[0] ? prepare_resumed : prepare_new)(e, &w, err) != 0)
         return -1;
+    if (saver_new(&e->saver, &e->trainer.net, err) != 0)
+        return -1;
     e->ready = true;
     report_phase(e, "");
     report_setup(e);
@@ -188,7 +190,6 @@ static int64_t step_limit(struct engine *e)
 static int iterate(struct engine *e, struct err *err)
 {
     struct step_stats s;
-    struct err reported;
     if (trainer_step(&e->trainer, step_limit(e), &s, err) != 0)
         return -1;
     meter_step(&e->meter, clock_usec(), s.step_ms);
@@ -199,8 +200,9 @@ static int iterate(struct engine *e, struct err *err)
     }
     if (trainer_wants_validation(&e->trainer) && run_validation(e, err) != 0)
         return -1;
+    save_collect(e, false, NULL);
     if (save_due(e))
-        save_now(e, &reported);
+        save_soon(e);
     return 0;
 }
 
@@ -238,21 +240,15 @@ static void stay(struct engine *e)
 /* After training: its last state is saved whatever the recipe says. */
 static int finish(struct engine *e, struct err *err)
 {
-    struct err unsaved = {0};
     bool natural = e->stopping == STOP_NO;
-    int rc = e->stopping == STOP_ABANDON ? 0 : save_now(e, &unsaved);
-    if (natural && rc == 0 && e->settings.linear.at_end && !linear_known(e, e->trainer.state.step))
-        e->exit_code = run_linear(e, e->trainer.state.step);
+    if (save_last(e, err) != 0)
+        return -1;
+    int64_t step = e->trainer.state.step;
+    if (natural && e->stopping == STOP_NO && e->settings.linear.at_end && !linear_known(e, step))
+        e->exit_code = run_linear(e, step);
     if (e->stopping == STOP_NO)
         stay(e);
-    if (rc != 0 && e->stopping == STOP_SAVE) {
-        unsaved = (struct err){0};
-        rc = save_now(e, &unsaved);
-    }
-    if (rc == 0 || e->stopping == STOP_ABANDON)
-        return 0;
-    *err = unsaved;
-    return err_prefix(err, "the last step could not be saved");
+    return 0;
 }
 
 /* Bad data or a full disk leaves the weights sound: what has been learned is saved. */
@@ -269,6 +265,7 @@ static void fail(struct engine *e, const struct err *why)
     e->exit_code = why->code ? why->code : EXIT_SOFTWARE;
     log_error("%s", why->msg);
     report_phase(e, "");
+    save_collect(e, true, NULL);
     if (worth_saving(e, why))
         save_now(e, &reported);
     report_state(e, STATE_FAILED, false);
@@ -276,6 +273,8 @@ static void fail(struct engine *e, const struct err *why)
 
 static void close_all(struct engine *e)
 {
+    saver_free(e->saver);
+    e->saver = NULL;
     metrics_close(e->metrics);
     e->metrics = NULL;
     trainer_close(&e->trainer);
@@ -307,7 +306,8 @@ void session_run(struct engine *e)
         rc = 0; /* stopped while preparing, as asked */
     if (rc != 0)
         fail(e, &err);
-    else if (e->stopping != STOP_NO && e->stop_code != 0)
+    save_collect(e, true, NULL);
+    if (rc == 0 && e->stopping != STOP_NO && e->stop_code != 0)
         e->exit_code = e->stop_code;
     if (rc == 0 && e->state != STATE_STOPPED)
         report_state(e, STATE_STOPPED, false);

@@ -112,6 +112,15 @@ static const struct conf_field checkpoint_fields[] = {
      .max = 100000,
      .unit = "checkpoints",
      .help = "Newest checkpoints that are kept, besides the best."},
+    {.name = "retry_seconds",
+     .type = CONF_INT,
+     CONF_AT(struct checkpoint_conf, retry_seconds),
+     .value = "60",
+     .min = 0,
+     .max = 86400,
+     .unit = "seconds",
+     .help = "How long a last save that fails, as on a full disk, is tried again before the run "
+             "ends with the error; a console waits for its person instead."},
     {0}};
 
 static const struct conf_field linear_fields[] = {

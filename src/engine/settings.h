@@ -23,6 +23,7 @@ struct train_conf {
 
 struct checkpoint_conf {
     int64_t every_epochs, every_iters, keep; /* 0: never; keep: newest K besides the best */
+    int64_t retry_seconds;                   /* of a last save that fails */
 };
 
 struct linear_conf {

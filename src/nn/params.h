@@ -41,6 +41,7 @@ struct params {
     float *value, *grad, *stats; /* device memory */
     float *slot[2];              /* optimizer state, NULL until asked for */
     int64_t batches;             /* num_batches_tracked, one for all batch-norms */
+    bool on_host;                /* a copy in host memory, which may be read as it is */
 };
 
 struct params *params_new(struct device *);

@@ -77,6 +77,18 @@ static void print_step(const struct plan *p, int i, int width, FILE *f)
             dtype_name(t->dtype), t->bytes, offset, c->saved_bytes, ms, how);
 }
 
+/* What is not in the arena. The copy is the one that checkpoints are written from. */
+static void print_store(const struct params *p, FILE *f)
+{
+    double mib = (double)p->n_trainable * sizeof(float) / 1048576;
+    double stats = (double)p->n_stats * sizeof(float) / 1048576;
+    int slots = (p->slot[0] != NULL) + (p->slot[1] != NULL);
+    fprintf(f,
+            "parameters %.1f MiB, gradients %.1f MiB, optimizer state %.1f MiB, running statistics "
+            "%.1f MiB; in host memory, a copy for checkpoints %.1f MiB\n",
+            mib, mib, slots * mib, stats, (1 + slots) * mib + stats);
+}
+
 void plan_print(const struct plan *p, FILE *f)
 {
     int width = name_width(p);
@@ -95,6 +107,7 @@ void plan_print(const struct plan *p, FILE *f)
         p->schedule->n_steps, (double)p->arena_bytes / 1048576, (double)p->floor_bytes / 1048576,
         (double)p->extents[p->schedule->n_buffers].bytes / 1048576, (double)plan_flops(p) * 1e-9,
         sum);
+    print_store(p->params, f);
 }
 
 static int by_value(const void *a, const void *b)

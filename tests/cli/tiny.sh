@@ -15,7 +15,7 @@ model = { arch = "resnet8"; };
 objective = { name = "supcon"; };
 optimizer = { name = "sgd"; lr = 0.05; };
 train = { epochs = 2; batch_size = 16; };
-checkpoint = { every_iters = 1; keep = 100; };
+checkpoint = { every_iters = 1; keep = 100; retry_seconds = 1; };
 linear = { epochs = 3; batch_size = 32; };
 END
 n=0
@@ -44,7 +44,9 @@ same_weights() {
     done
 }
 
-# rows RUN: metrics without what depends on the clock or the place.
+# rows RUN: metrics without what depends on the clock or the place. Sorted, since a checkpoint is told of
+# when it has been written, which is some iterations later.
 rows() {
-    sed -E 's/,"(views_per_s|data_ms|step_ms|sec|t|path)":("[^"]*"|[^,}]*)//g' "$work/$1/metrics.jsonl"
+    sed -E 's/,"(views_per_s|data_ms|step_ms|sec|t|path)":("[^"]*"|[^,}]*)//g' "$work/$1/metrics.jsonl" |
+        sort
 }

@@ -173,8 +173,11 @@ static void events_come_in_order(void **state)
     struct tiny_engine t;
     struct engine_options o = tiny_options("order", NULL);
     struct err e = {0};
-    static const int order[] = {EV_STATE,      EV_PHASE, EV_RUN,   EV_SETUP,      EV_ITER, EV_VALID,
-                                EV_CHECKPOINT, EV_ITER,  EV_VALID, EV_CHECKPOINT, EV_DONE};
+    static const int order[] =
+        {EV_STATE, EV_PHASE, EV_RUN,        EV_SETUP, EV_ITER, EV_VALID,
+         EV_ITER,  EV_VALID, EV_CHECKPOINT, EV_DONE} /* a checkpoint is told of when it is written
+                                                      */
+    ;
     (void)state;
     tiny_start(&t, &o);
     tiny_run(&t);
@@ -201,6 +204,7 @@ static void events_come_in_order(void **state)
     }
     assert_int_equal(giter, 12);
     assert_int_equal(n_states, sizeof states / sizeof *states);
+    assert_int_equal(tiny_count(&t, EV_CHECKPOINT), 2);
     assert_int_equal(t.events[t.n - 1].kind, EV_DONE);
     assert_int_equal(t.events[t.n - 1].u.done.giter, 12);
     tiny_free(&t);
