@@ -13,11 +13,14 @@
 enum {
     MAX_CANDIDATES = 20,
     MAX_COMPILED = 4, /* of those whose kernels are compiled when the plan is made: it takes time */
-    ROUNDS = 4,       /* the first warms up */
+    ROUNDS = 5,       /* the first warms up */
+    REPEATS_MAX = 20,
     WORKSPACE_FREE = 256 << 20, /* bytes; beyond, a plan may take what its operands take */
 };
 
 #define NEVER 1e30
+/* A measurement takes this long at least, if it can be had by repeating. */
+#define LEAST_MS 0.3
 /* How much slower an f32 gradient of bf16 operands may be than one that is rounded to bf16. */
 #define WIDE_BONUS 1.1
 
@@ -29,6 +32,7 @@ struct candidate {
     struct dnn_config config;
     struct dnn_plan plan;
     bool narrow, failed; /* failed: it could be made, but not run */
+    int repeats;         /* of one measurement, so that the clock does not show */
     double ms;
 };
 
@@ -126,7 +130,7 @@ static bool admit(struct race *r, struct dnn_config *config, bool narrow)
     bool compiles = config->notes & DNN_COMPILES;
     if (r->n == r->room || unwanted(r, config->notes) || (compiles && r->compiled == MAX_COMPILED))
         return false;
-    *c = (struct candidate){.config = *config, .narrow = narrow, .ms = NEVER};
+    *c = (struct candidate){.config = *config, .narrow = narrow, .repeats = 1, .ms = NEVER};
     if (dnn_plan_init(&c->plan, &r->graph[narrow], config, &ignored))
         return false;
     if (too_hungry(r, c->plan.workspace_bytes)) {
@@ -180,27 +184,37 @@ static size_t place(size_t *total, size_t bytes)
     return at;
 }
 
-static int measure(struct race *r, struct candidate *c, float *ms, struct err *e)
+static int measure(struct race *r, struct candidate *c, double *ms, struct err *e)
 {
     cudaStream_t stream = cuda_of(r->dev)->compute;
-    if (CU(e, cudaEventRecord(r->start, stream)) || dnn_plan_run(&c->plan, r->dev, e) ||
-        CU(e, cudaEventRecord(r->end, stream)) || CU(e, cudaEventSynchronize(r->end)))
+    float all = 0;
+    if (CU(e, cudaEventRecord(r->start, stream)))
         return -1;
-    return CU(e, cudaEventElapsedTime(ms, r->start, r->end));
+    for (int i = 0; i < c->repeats; i++)
+        if (dnn_plan_run(&c->plan, r->dev, e))
+            return -1;
+    if (CU(e, cudaEventRecord(r->end, stream)) || CU(e, cudaEventSynchronize(r->end)) ||
+        CU(e, cudaEventElapsedTime(&all, r->start, r->end)))
+        return -1;
+    *ms = (double)all / c->repeats;
+    return 0;
 }
 
-/* A plan that cannot be run after all leaves the race; a lost device ends it. */
-static int run_once(struct race *r, struct candidate *c, bool counts, struct err *e)
+/* The second run says how often the others repeat, the first warms up. A plan that cannot be run
+ * after all leaves the race; a lost device ends it. */
+static int run_once(struct race *r, struct candidate *c, int round, struct err *e)
 {
-    float ms = 0;
+    double ms = 0;
     if (tuning_timing(r->dev->tuning, e))
         return -1;
     if (measure(r, c, &ms, e)) {
         c->failed = true;
         return e->code == EXIT_UNAVAILABLE ? -1 : 0;
     }
-    if (counts && (double)ms < c->ms)
-        c->ms = (double)ms;
+    if (round > 0 && ms < c->ms)
+        c->ms = ms;
+    if (round == 1 && ms < LEAST_MS)
+        c->repeats = ms * REPEATS_MAX < LEAST_MS ? REPEATS_MAX : (int)(LEAST_MS / ms) + 1;
     return 0;
 }
 
@@ -216,7 +230,7 @@ static int rounds(struct race *r, struct err *e)
         for (int i = 0; i < r->n; i++) {
             if (hopeless(&r->c[i], best))
                 continue;
-            if (run_once(r, &r->c[i], round > 0, e))
+            if (run_once(r, &r->c[i], round, e))
                 return -1;
             if (r->c[i].ms < best)
                 best = r->c[i].ms;

@@ -113,6 +113,9 @@ int cuda_judge(struct device *, int n, const float *stats, int n_squares, const 
                uint32_t *held, struct err *);
 int cuda_augment(struct device *, const struct device_augment *, struct tensor *out, struct err *);
 
+/* peak.c */
+int cuda_peak(struct device *, enum dtype, double *gflops, struct err *);
+
 /* The kernels, one per file; listed in kernels.c. */
 extern const struct kernel cuda_conv, cuda_batchnorm, cuda_relu, cuda_add, cuda_maxpool,
     cuda_avgpool, cuda_globalpool, cuda_linear, cuda_l2norm, cuda_xent, cuda_contrastive;

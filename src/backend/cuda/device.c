@@ -275,7 +275,7 @@ static bool has_dtype(const struct device *dev, enum dtype dtype, char *why, siz
     .augment = cuda_augment, .sync = cuda_sync, .write = cuda_write, .copy = cuda_copy,            \
     .post = cuda_post, .fetch = cuda_fetch, .depth = CUDA_DEPTH, .memory_free = cuda_memory_free,  \
     .can_fuse = can_fuse, .has_dtype = has_dtype, .preferred = DT_BF16,                            \
-    .kernels = cuda_kernels
+    .peak = cuda_peak, .kernels = cuda_kernels
 /* clang-format on */
 
 static const struct backend_class eager_class = {COMMON};

@@ -20,8 +20,9 @@ static int set(cublasLtMatmulDesc_t d, cublasLtMatmulDescAttributes_t name, cons
 static int init_product(struct matmul *m, struct device *dev, const struct matmul_shape *s,
                         struct err *e)
 {
-    const cublasComputeType_t compute =
-        cuda_of(dev)->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    const cublasComputeType_t compute = cuda_of(dev)->tf32 && s->dtype == DT_F32
+                                            ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                            : CUBLAS_COMPUTE_32F;
     const cublasOperation_t first = s->b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasOperation_t second = s->a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasLtEpilogue_t epilogue = s->bias && s->relu ? CUBLASLT_EPILOGUE_RELU_BIAS
@@ -42,12 +43,12 @@ static int init_product(struct matmul *m, struct device *dev, const struct matmu
 }
 
 /* Our [rows, columns], the library's [columns, rows]. */
-static int init_layout(cublasLtMatrixLayout_t *l, int64_t rows, int64_t columns, bool transposed,
-                       struct err *e)
+static int init_layout(cublasLtMatrixLayout_t *l, enum dtype dtype, int64_t rows, int64_t columns,
+                       bool transposed, struct err *e)
 {
     int64_t width = transposed ? rows : columns, height = transposed ? columns : rows;
-    return BLAS(
-        e, cublasLtMatrixLayoutCreate(l, CUDA_R_32F, (uint64_t)width, (uint64_t)height, width));
+    cudaDataType_t type = dtype == DT_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+    return BLAS(e, cublasLtMatrixLayoutCreate(l, type, (uint64_t)width, (uint64_t)height, width));
 }
 
 static int prefer(cublasLtMatmulPreference_t p, struct err *e)
@@ -104,9 +105,9 @@ int matmul_init(struct matmul *m, struct device *dev, const struct matmul_shape 
 {
     *m = (struct matmul){0};
     if (init_product(m, dev, s, e) == 0 &&
-        init_layout(&m->layout[0], s->inner, s->columns, s->b_transposed, e) == 0 &&
-        init_layout(&m->layout[1], s->rows, s->inner, s->a_transposed, e) == 0 &&
-        init_layout(&m->layout[2], s->rows, s->columns, false, e) == 0 &&
+        init_layout(&m->layout[0], s->dtype, s->inner, s->columns, s->b_transposed, e) == 0 &&
+        init_layout(&m->layout[1], s->dtype, s->rows, s->inner, s->a_transposed, e) == 0 &&
+        init_layout(&m->layout[2], s->dtype, s->rows, s->columns, false, e) == 0 &&
         choose(m, dev, text, text_bytes, e) == 0)
         return 0;
     matmul_done(m);

@@ -1,5 +1,5 @@
 /*
- * Products of plain row-major f32 matrices by cuBLASLt: C = op(A) op(B), with an optional bias and
+ * Products of plain row-major matrices by cuBLASLt: C = op(A) op(B), with an optional bias and
  * ReLU. Descriptors and algorithm are settled once; running is one call.
  */
 #ifndef SUPCON_BACKEND_CUDA_MATMUL_H
@@ -8,6 +8,7 @@
 #include "backend/cuda/cuda.h"
 
 struct matmul_shape {
+    enum dtype dtype;             /* of all three: DT_F32 or DT_BF16; sums are f32 */
     int64_t rows, columns, inner; /* C [rows, columns]; op(A) [rows, inner] */
     bool a_transposed, b_transposed;
     bool bias; /* [columns], added to every row of C */
@@ -22,8 +23,9 @@ struct matmul {
 };
 
 struct matmul_places {
-    const float *a, *b, *bias;
-    float *c;
+    const void *a, *b;
+    const float *bias;
+    void *c;
     void *workspace;
 };
 
