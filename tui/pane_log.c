@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINES = 2000, LINE_BYTES = 256, TEXT_COL = 12 };
+enum { LINES = 2000, LINE_BYTES = 512, TEXT_COL = 12 };
 
 struct line {
     int64_t usec;
@@ -50,9 +50,13 @@ void log_pane_add(void *state, int64_t usec, int level, const char *text)
     snprintf(line->text, sizeof line->text, "%s", text);
 }
 
+/* A record holds so much of a line; the file of the run holds all of it. */
 static void on_log(struct log_pane *l, const struct event *e)
 {
-    log_pane_add(l, e->usec, e->u.log.level, e->u.log.line);
+    char text[LINE_BYTES];
+    bool cut = strlen(e->u.log.line) == sizeof e->u.log.line - 1;
+    snprintf(text, sizeof text, "%s%s", e->u.log.line, cut ? " .. (the rest is in run.log)" : "");
+    log_pane_add(l, e->usec, e->u.log.level, text);
 }
 
 static void on_checkpoint(struct log_pane *l, const struct event *e)

@@ -309,14 +309,14 @@ const char *tui_color(int i)
 
 /* An option is refused before; of a variable, which may be meant for another version, one is told.
  */
-static void check_variable(struct tui *t)
+static void check_variable(struct tui *t, const struct tui_options *o)
 {
     const char *value = getenv("SUPCON_GLYPHS");
     struct event e = {.kind = EV_LOG, .usec = now_usec()};
     for (int i = 0; value && *value && glyphs_wish(i); i++)
         if (strcmp(glyphs_wish(i), value) == 0)
             return;
-    if (!value || !*value)
+    if (!value || !*value || (o->glyphs && strcmp(o->glyphs, "auto") != 0))
         return;
     e.u.log.level = LOG_WARN;
     snprintf(e.u.log.line, sizeof e.u.log.line,
@@ -339,7 +339,7 @@ static int set_up(struct tui *t, const struct tui_options *o, struct err *e)
     if (capture_start(&t->capture, e) != 0)
         return -1;
     rescue_output(t->capture.fd);
-    check_variable(t);
+    check_variable(t, o);
     console_tick(&t->console, now_usec());
     draw(t, now_usec());
     t->watcher = engine_watch(t->engine, true);

@@ -475,6 +475,11 @@ static void long_lines_of_the_log_are_wrapped(void **state)
     scene_log(&scene, 0, "newest");
     assert_shows("newest");
     assert_shows("has/columns/end");
+    char endless[400];
+    memset(endless, 'x', sizeof endless - 1);
+    endless[sizeof endless - 1] = '\0';
+    scene_log(&scene, 0, endless); /* more than a record holds */
+    assert_shows("rest is in run.log)");
 }
 
 static void an_evaluation_shows_its_own_time_and_bar(void **state)
@@ -618,6 +623,13 @@ static void the_chooser_keeps_runs_apart_and_says_why(void **state)
     assert_non_null(strstr(text, "a long explanation"));
     assert_non_null(strstr(text, "q leave"));
     free(text);
+    for (int rows = 1; rows < 30; rows++)
+        for (int cols = 1; cols < 90; cols += 4) {
+            struct canvas c;
+            assert_int_equal(canvas_init(&c, rows, cols, glyphs_find("ascii")), 0);
+            chooser_draw(&ch, &c);
+            canvas_done(&c);
+        }
     text = chooser_dump(&(struct chooser){.n = 0});
     assert_non_null(strstr(text, "supcon config default > my.cfg"));
     free(text);
