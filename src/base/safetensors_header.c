@@ -102,7 +102,7 @@ static int take_tensor(const struct parser *p, struct st_tensor *t, const char *
     if (!json_is_object(v))
         return bad(p, "tensor %s: its description is not an object", t->name);
     if (json_object_size(v) != 3)
-        return bad(p, "tensor %s: expected are dtype, shape and data_offsets, and nothing else",
+        return bad(p, "tensor %s: expected dtype, shape and data_offsets, and nothing else",
                    t->name);
     if (take_dtype(p, t, json_object_get(v, "dtype")) < 0 ||
         take_shape(p, t, json_object_get(v, "shape")) < 0)

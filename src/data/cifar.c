@@ -103,8 +103,9 @@ static int say_missing(const struct layout *l, const char *folder, struct err *e
         snprintf(files + at, sizeof files - at, "%s%s", i ? ", " : "", l->file[i]);
     }
     return err_set(e, EXIT_NOINPUT,
-                   "%s: no %s here: %s are wanted, in this folder or in its subfolder %s; unpack "
-                   "%s from https://www.cs.toronto.edu/~kriz/cifar.html there, or set data.path",
+                   "%s: there is no %s here; expected %s, in this folder or in its subfolder %s; "
+                   "unpack %s from https://www.cs.toronto.edu/~kriz/cifar.html there, or name "
+                   "another folder with data.path",
                    folder, l->title, files, l->folder, l->archive);
 }
 
@@ -168,7 +169,7 @@ static int check_file(const struct layout *l, const char *path, struct err *e)
     struct stat st;
     if (stat(path, &st)) {
         int reason = errno;
-        return err_errno(e, 0, reason, "%s: wanted for %s, from %s: cannot be read", path, l->title,
+        return err_errno(e, 0, reason, "%s: a file of %s, in %s, cannot be read", path, l->title,
                          l->archive);
     }
     if (!S_ISREG(st.st_mode))
