@@ -78,16 +78,16 @@ static void draw(const void *state, const struct pane_view *v, struct canvas *c,
 static void caption(const void *state, const struct pane_view *v, char *out, size_t size)
 {
     const struct accuracy *a = state;
+    const struct model *m = v->model;
     const struct {
         const char *name;
         double value;
-    } item[] = {{"batch", a->curve[BATCH]->latest},
-                {"probe", a->curve[PROBE]->latest},
+    } item[] = {{"batch", m->started ? m->iter.u.iter.acc : NAN},
+                {"probe", m->started ? m->iter.u.iter.probe_acc : NAN},
                 {"valid", a->last_valid},
                 {"Linear", a->last_linear}};
     size_t n = 0;
     char value[16];
-    (void)v;
     for (int i = 0; i < 4 && n < size; i++)
         if (isfinite(item[i].value))
             n += (size_t)snprintf(out + n, size - n, "%s%s %s", n ? "  " : "", item[i].name,

@@ -247,21 +247,45 @@ static int mark_column(struct rect r, const struct raster *raster, const struct 
     return r.col + column_of(raster, m->x) / raster->glyphs->dot_cols;
 }
 
-/* A label has the room up to the next mark. */
 static void draw_marks(struct canvas *c, struct rect r, const struct raster *raster,
                        const struct plot *p)
 {
-    int end = r.col + r.cols;
     for (int i = 0; i < p->n_marks; i++) {
         int col = mark_column(r, raster, &p->marks[i]);
-        int next = i + 1 < p->n_marks ? mark_column(r, raster, &p->marks[i + 1]) : end;
-        if (col >= end)
-            continue;
-        if (next > end)
-            next = end;
-        canvas_fill(c, (struct rect){r.row, col, r.rows, 1}, c->glyphs->wall, STYLE_DIM);
-        if (next - col > 1)
-            canvas_text(c, r.row, col + 1, next - col - 1, STYLE_DIM, p->marks[i].label);
+        if (col < r.col + r.cols)
+            canvas_fill(c, (struct rect){r.row, col, r.rows, 1}, c->glyphs->wall, STYLE_DIM);
+    }
+}
+
+static bool is_free(const struct canvas *c, int row, int col, int cols)
+{
+    for (int i = 0; i < cols; i++)
+        if (!canvas_is_blank(c, row, col + i))
+            return false;
+    return true;
+}
+
+/* Beside its mark, at the right if possible, in the uppermost row where nothing is drawn yet. */
+static void put_label(struct canvas *c, struct rect r, int col, const char *label)
+{
+    int width = canvas_width(c, label), side[2] = {col + 1, col - width};
+    for (int i = 0; i < 2; i++)
+        for (int row = r.row; row < r.row + r.rows; row++) {
+            if (side[i] < r.col || side[i] + width > r.col + r.cols ||
+                !is_free(c, row, side[i], width))
+                continue;
+            canvas_text(c, row, side[i], width, STYLE_DIM, label);
+            return;
+        }
+}
+
+static void put_labels(struct canvas *c, struct rect r, const struct raster *raster,
+                       const struct plot *p)
+{
+    for (int i = 0; i < p->n_marks; i++) {
+        int col = mark_column(r, raster, &p->marks[i]);
+        if (col < r.col + r.cols)
+            put_label(c, r, col, p->marks[i].label);
     }
 }
 
@@ -329,6 +353,7 @@ static void draw_series(struct canvas *c, struct rect r, struct raster *raster,
     }
     draw_marks(c, r, raster, p);
     put_raster(c, r, raster, p);
+    put_labels(c, r, raster, p);
     for (int i = 0; i < n; i++)
         put_letters(c, r, raster, &p->series[i], &axis[i]);
 }
