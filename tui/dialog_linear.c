@@ -23,7 +23,7 @@ static void offer_newest(struct dialog *d, const struct model *m, char key)
 {
     if (model_unsaved(m) > 0)
         dialog_choice(d, key, SAVE_AND_EVALUATE, "Save now, evaluate that (iteration %lld)",
-                      (long long)m->iter.u.iter.giter + 1);
+                      (long long)model_done(m));
 }
 
 static const char *meanwhile(const struct model *m)

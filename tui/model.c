@@ -43,12 +43,17 @@ static void on_state(struct model *m, const struct event *e)
         m->stopping = false;
 }
 
+static bool is_finite(const struct event *iter)
+{
+    return isfinite(iter->u.iter.loss) && isfinite(iter->u.iter.grad_norm);
+}
+
 static void on_iter(struct model *m, const struct event *e)
 {
     m->iter = *e;
     m->started = true;
     COPY(m->objective, e->u.iter.objective);
-    if (!isfinite(e->u.iter.loss)) {
+    if (!is_finite(e)) {
         m->n_nonfinite++;
         m->nonfinite_at = e->u.iter.giter;
     }
@@ -199,10 +204,14 @@ void model_event(struct model *m, const struct event *e)
         on_kind[e->kind](m, e);
 }
 
+int64_t model_done(const struct model *m)
+{
+    return m->started ? m->iter.u.iter.giter + is_finite(&m->iter) : 0;
+}
+
 int64_t model_unsaved(const struct model *m)
 {
-    int64_t done = m->started ? m->iter.u.iter.giter + 1 : 0;
-    int64_t saved = m->saved_step > 0 ? m->saved_step : 0;
+    int64_t done = model_done(m), saved = m->saved_step > 0 ? m->saved_step : 0;
     return done > saved ? done - saved : 0;
 }
 

@@ -53,6 +53,8 @@ struct model {
 void model_init(struct model *);
 void model_event(struct model *, const struct event *);
 
+/* Completed updates; an iteration that was not finite is none. */
+int64_t model_done(const struct model *);
 /* Iterations that would be lost if the run ended now. */
 int64_t model_unsaved(const struct model *);
 /* Evaluated or not, by step; NULL if unknown. */

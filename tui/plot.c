@@ -229,7 +229,7 @@ static void draw_x_axis(struct canvas *c, struct rect r, const struct raster *ra
     axis_fit(&a, 0, (double)(raster->span - 1), r.cols / 10 + 2, false);
     int free_from = r.col;
     for (int i = 0; i < a.n; i++) {
-        if (a.tick[i] != floor(a.tick[i]) || a.tick[i] > (double)raster->span)
+        if (a.tick[i] != floor(a.tick[i]) || a.tick[i] > (double)(raster->span - 1))
             continue;
         int col = r.col + column_of(raster, (int64_t)a.tick[i]) / raster->glyphs->dot_cols;
         int n = snprintf(label, sizeof label, "%.0f", a.tick[i]);

@@ -546,6 +546,23 @@ static void a_message_of_failure_stays_until_a_key(void **state)
     assert_false(shows("! SAVE FAILED"));
 }
 
+/* the failed update is none: after a save nothing is left to lose */
+static void a_gradient_that_is_not_finite_is_told(void **state)
+{
+    (void)state;
+    scene_train(&scene, 1);
+    struct event e = scene.console.model.iter;
+    e.u.iter.giter++;
+    e.u.iter.grad_norm = INFINITY;
+    scene_send(&scene, &e);
+    scene_state(&scene, STATE_PAUSED, false);
+    assert_shows("! NON-FINITE");
+    assert_shows("non-finite 1, last at #314");
+    scene_save(&scene, false); /* step 314 */
+    scene_keys(&scene, "q");
+    assert_shows("everything is saved");
+}
+
 static void collapse_is_announced(void **state)
 {
     struct event e;
@@ -666,6 +683,7 @@ int main(void)
         test(every_key_of_the_table_is_heard),
         test(a_full_queue_is_told),
         test(a_message_of_failure_stays_until_a_key),
+        test(a_gradient_that_is_not_finite_is_told),
         test(collapse_is_announced),
         test(nothing_is_redrawn_when_nothing_changes),
         test(a_digit_selects_and_enter_switches),
