@@ -1,7 +1,9 @@
 /*
  * The CUDA kernels' launchers, as the CUDA backend calls them from C. Every launcher enqueues on
  * `stream` and returns 0 or a cudaError_t; it allocates nothing, waits for nothing, and may be
- * captured into a CUDA graph. All pointers are device memory.
+ * captured into a CUDA graph. All pointers are device memory; activations, masks and workspaces
+ * begin at a multiple of 16 bytes, parameters and their gradients (gamma, dbeta, w, ...) at one of
+ * 4 bytes.
  *
  * Activations are NHWC with channels padded to a multiple of CHANNEL_ALIGN (the stored number is
  * `cs`); padding is zero on entry and must be zero on exit. `bf16` chooses the element type of what
@@ -74,8 +76,8 @@ struct k_norm {
     uint32_t *mask;     /* NULL: not kept */
     void *workspace;
     const void *dy;
-    void *dx, *dskip;
-    float *dgamma, *dbeta;
+    void *dx, *dskip;      /* NULL: not wanted */
+    float *dgamma, *dbeta; /* NULL: not wanted */
 };
 size_t k_norm_workspace(const struct k_map *);
 size_t k_norm_mask_bytes(const struct k_map *);

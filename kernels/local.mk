@@ -1,7 +1,7 @@
 # Files of kernels/: CUDA sources, which nvcc compiles into the CUDA backend's module, for Ampere, for
 # Hopper, and as PTX for what comes later. Beside each object lies what the assembler says of its
 # kernels' resources.
-cuda_kernel_sources = kernels/elementwise.cu
+cuda_kernel_sources = kernels/elementwise.cu kernels/norm_forward.cu kernels/norm_backward.cu
 cuda_objects = $(cuda_kernel_sources:.cu=.o)
 EXTRA_DIST += $(cuda_kernel_sources)
 CLEANFILES += $(cuda_objects) $(cuda_kernel_sources:.cu=.ptxas)

@@ -1,0 +1,46 @@
+/* What the two halves of batch-norm share: how a map is cut, and what lies in the workspace. */
+#ifndef SUPCON_KERNELS_NORM_H
+#define SUPCON_KERNELS_NORM_H
+
+#include "kernels/columns.h"
+#include "kernels/kernels.h"
+
+static inline int64_t norm_rows(const struct k_map *m)
+{
+    return m->n * m->h * m->w;
+}
+
+static inline struct columns norm_columns(const struct k_map *m)
+{
+    return columns_of(norm_rows(m), m->cs / OCTET);
+}
+
+/* f32 [chunks][2][cs]: sums of the chunks; then [3][cs]: struct norm_gradient, field by field. */
+static inline float *norm_partial(const struct k_norm *n)
+{
+    return static_cast<float *>(n->workspace);
+}
+
+static inline float *norm_gradients(const struct k_norm *n, const struct columns &c)
+{
+    return norm_partial(n) + (int64_t)c.chunks * 2 * n->map.cs;
+}
+
+/* The small kernels that join chunks: 32 channels a block, 32 threads for each. */
+enum { JOIN_CHANNELS = 32, JOIN_ROWS = 32 };
+
+/* Adds the sums of the 32 threads of a channel in their order; the thread of row 0 has the total.
+ * All threads of the block call it. */
+__device__ inline double join_rows(double x)
+{
+    __shared__ double shared[JOIN_ROWS][JOIN_CHANNELS];
+    double sum = 0;
+    __syncthreads();
+    shared[threadIdx.y][threadIdx.x] = x;
+    __syncthreads();
+    for (int row = 0; row < JOIN_ROWS && threadIdx.y == 0; row++)
+        sum += shared[row][threadIdx.x];
+    return sum;
+}
+
+#endif
