@@ -183,9 +183,10 @@ int bench_loss_only(const struct bench_loss *o, struct err *e)
 {
     struct bench b = {.o = o};
     struct device_options options = {.threads = o->threads, .deterministic = true};
-    if (o->rows < 2 || o->rows % VIEWS || o->dim < 1 || o->steps < 1)
-        return err_set(e, EXIT_USAGE, "%d rows of %d: rows are two views, an even number from 2 on",
-                       o->rows, o->dim);
+    if (o->rows % VIEWS)
+        return err_set(e, EXIT_USAGE,
+                       "--rows: expected an even number, two views of each sample, found %d",
+                       o->rows);
     if (device_open(&b.dev, o->device, &options, e))
         return -1;
     int rc = run(&b, e);

@@ -61,6 +61,7 @@ done <<'END'
 --threads: -3 is out of range, allowed is 0 to 1024|bench --threads=-3
 --loss: "supcom" is not known; did you mean "supcon"?|bench --loss supcom
 --size: 0 is out of range, allowed is 1 to 4096|bench --size 0
+--rows: expected an even number|bench --loss-only --rows 127
 --steps: expected a whole number, found "x"|bench --steps x
 images of at least|bench --device cpu --arch resnet18 --size 2
 --loss: "supcom" is not known; did you mean "supcon"?|loss --loss supcom x.st

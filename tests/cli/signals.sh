@@ -1,7 +1,7 @@
 #!/bin/sh
 # Signals to a batch run: what is saved, how it ends, and that the rest of the run is as ever.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..18"
+echo "1..19"
 
 # begin NAME [WRAPPER [OPTION...]]: a run of 400 steps in the background; waits for its first row.
 begin() {
@@ -94,6 +94,14 @@ wait $pid
 rc=$?
 [ $rc -eq 143 ] && ! [ -e "$work/run/checkpoints/latest" ]
 result "a second SIGTERM ends it at once, by the signal (ended with $rc)"
+
+begin run "" --set data.train_images=1800 --set train.batch_size=320
+kill -USR1 $pid
+sleep 0.02
+kill -USR1 $pid
+wait $pid
+[ $? -eq 75 ] && [ "$(grep -c 'saving at the next step' "$work/run/run.log")" -eq 1 ]
+result "a second SIGUSR1 is not said again"
 
 # Before the first step: at any moment of the preparation.
 failed=
