@@ -100,7 +100,7 @@ static void on_linear(struct log_pane *l, const struct event *e)
 static void on_save_failed(struct log_pane *l, const struct event *e)
 {
     char text[LINE_BYTES];
-    snprintf(text, sizeof text, "save failed, training goes on: %s", e->u.text);
+    snprintf(text, sizeof text, "save failed: %s", e->u.text);
     log_pane_add(l, e->usec, LOG_ERROR, text);
 }
 

@@ -6,7 +6,6 @@
 #include "engine/engine_impl.h"
 
 #include "base/file.h"
-#include "base/log.h"
 
 enum { PAUSE_MS = 500, PAUSE_MOST_MS = 16000 };
 
@@ -53,7 +52,7 @@ static void tell(struct engine *e)
 {
     static const char words[] = "the last step is not saved; the program stays with it: make room, "
                                 "then save (s), or quit and give it up";
-    log_error("%s", words);
+    engine_note(e, LOG_ERROR, words);
     report_text(e, EV_SAVE_FAILED, words);
 }
 

@@ -279,9 +279,10 @@ static void tell_memory(const struct trainer *t)
     double validation = t->eval ? (double)plan_arena_bytes(t->eval) / mib : 0;
     double images = (double)(t->feed.image_bytes + t->feed.params_bytes) / mib;
     log_info("memory on %s: %.1f MiB (weights %.1f, gradients %.1f, optimizer %.1f, training step "
-             "%.1f, validation %.1f, images %.1f)",
+             "%.1f, validation %.1f, images %.1f); on the host, a copy for checkpoints of %.1f MiB",
              t->dev.info.id, weights * (2 + slots) + training + validation + images, weights,
-             weights, weights * slots, training, validation, images);
+             weights, weights * slots, training, validation, images,
+             weights * (1 + slots) + (double)p->n_stats * sizeof(float) / mib);
 }
 
 int trainer_ready(struct trainer *t, const char *checkpoint, const struct trainer_watch *w,
