@@ -1,5 +1,5 @@
 """Phase bench: speed against PyTorch in turn on one device, the loss alone, whole training, memory, the share of the roofline."""
-import json, os, re, shutil, statistics, sys, time
+import os, re, shutil, statistics, sys, time
 
 import small_runs as small
 from runner import Skip, Trouble, end_group, shell_words
@@ -8,6 +8,7 @@ from runner import Skip, Trouble, end_group, shell_words
 # for memory (4.3 TB/s), batch-norm, add and ReLU in two passes each way.
 ROOFLINE_US = {'r18-2048': 6.75, 'r18-256': 6.75, 'r50-512': 83.0}
 STEPS_OF = {'r18-2048': ('resnet18', 'cifar', 32, 1024), 'r18-256': ('resnet18', 'cifar', 32, 128), 'r50-512': ('resnet50', 'imagenet', 224, 256)}
+ORDER = ['ours', 'eager', 'compile', 'compile', 'eager', 'ours']
 
 
 def peer_python(run):
@@ -20,23 +21,38 @@ def peer_python(run):
     raise Skip('no Python with PyTorch was found; --python names one')
 
 
-def in_turn(run, commands, order):
-    """Results of commands (label: (argv, key of the figure)) in the given order; what there is no time for is left out."""
-    seen, cost = {label: [] for label in commands}, {}
-    for label in order:
-        if run.left() < 1.1 * cost.get(label, 0) + 2:
-            continue
-        try:
-            done = run.command(commands[label])
-        except Trouble as e:
-            if not seen[label]:
-                seen[label] = e
-            continue
-        cost[label] = done.seconds
-        if isinstance(seen[label], Trouble):
-            seen[label] = []
-        seen[label].append(done.last_json())
-    return seen
+class InTurn:
+    """Results of commands in the given order; what there is no time for is left out.
+
+    seen: label: rows, or the trouble that kept it from any; first: seconds of its first run; spans: when it ran.
+    """
+
+    def __init__(self, run, commands, order):
+        self.seen, self.spans, self.first, slowest = {label: [] for label in commands}, {label: [] for label in commands}, {}, {}
+        for label in order:
+            if run.left() < 1.1 * slowest.get(label, 0) + 2:
+                continue
+            begin = time.monotonic()
+            try:
+                done = run.command(commands[label])
+                row = done.last_json()
+            except Trouble as e:
+                if not self.seen[label]:
+                    self.seen[label] = e
+                continue
+            self.first.setdefault(label, done.seconds)
+            slowest[label] = done.seconds
+            self.spans[label].append((begin, time.monotonic()))
+            self.seen[label] = [row] if isinstance(self.seen[label], Trouble) else self.seen[label] + [row]
+
+    def power(self, run, label, views_per_s):
+        """What the GPU drew while this one ran, in words."""
+        at = [run.sampler.between(*span) for span in self.spans[label]] if run.sampler else []
+        at = [x for x in at if x]
+        if not at:
+            return ''
+        watts, clock = (statistics.median(x[f] for x in at) for f in ('power.draw', 'clocks.sm'))
+        return f'; SM clock {clock:.0f} MHz, {watts:.0f} W, {1000 * watts / views_per_s:.2f} J per 1000 views'
 
 
 def median(rows, key):
@@ -72,17 +88,15 @@ def step(name):
         if run.command(ours[:-4] + ['--steps', '1', '--warmup', '0'], ok=None).rc == 64:
             raise Skip(f'this version has no {arch}')
         peer = [peer_python(run), run.shared_file('peer', 'bench_step.py'), '--arch', arch, '--stem', stem, '--batch', str(batch)] + common + extra
-        begin = time.monotonic()
-        seen = in_turn(run, {'ours': ours, 'eager': peer, 'compile': peer + ['--compile']}, ['ours', 'eager', 'compile', 'compile', 'eager', 'ours'])
-        at = run.sampler.between(begin, time.monotonic()) if run.sampler else {}
-        command = shell_words(ours)
+        turns = InTurn(run, {'ours': ours, 'eager': peer, 'compile': peer + ['--compile']}, ORDER)
+        seen, command = turns.seen, shell_words(ours)
         for other in ('compile', 'eager'):
             against(run, f'{name}.{other}', seen['ours'], seen[other], 'views_per_s', command + ' | ' + shell_words(peer), True)
         if isinstance(seen['ours'], Trouble):
             raise seen['ours']
         views = median(seen['ours'], 'views_per_s')
-        run.record(f'{name}.views', views, command, note=f'{spread(seen["ours"], "views_per_s")}'
-                   + (f'; SM clock {at["clocks.sm"]:.0f} MHz, {at["power.draw"]:.0f} W, medians over all programs' if at else ''))
+        run.record(f'{name}.views', views, command, note=spread(seen['ours'], 'views_per_s') + turns.power(run, 'ours', views)
+                   + ''.join(f'; {label} took {turns.first[label]:.1f} s the first time' for label in turns.first))
         run.record(f'{name}.roofline', views * ROOFLINE_US[name] * 1e-4, command, note="of the two-pass roofline of an H200")
         run.record(f'{name}.memory', median(seen['ours'], 'peak_mib'), command,
                    note='' if isinstance(seen['eager'], Trouble) or not seen['eager'] else f'PyTorch eager {median(seen["eager"], "peak_mib"):.0f} MiB')
@@ -97,7 +111,7 @@ def loss(run):
     run.record('loss.memory', max(memory[2 * rows] / memory[rows], memory[4 * rows] / memory[2 * rows]), ours(4 * rows),
                note=', '.join(f'{v:.1f} MiB at M = {m}' for m, v in memory.items()))
     peer = [peer_python(run), run.shared_file('peer', 'bench_step.py'), '--loss-only', '--rows', str(rows), '--dim', '128', '--device', run.device] + counts
-    seen = in_turn(run, {'ours': ours(rows), 'eager': peer, 'compile': peer + ['--compile']}, ['ours', 'eager', 'compile', 'compile', 'eager', 'ours'])
+    seen = InTurn(run, {'ours': ours(rows), 'eager': peer, 'compile': peer + ['--compile']}, ORDER).seen
     for other in ('eager', 'compile'):
         against(run, f'loss.{other}', seen['ours'], seen[other], 'ms', shell_words(ours(rows)) + ' | ' + shell_words(peer), False)
 
@@ -118,10 +132,26 @@ print(json.dumps({"tflops": 2 * 8192**3 / best(lambda: a @ b) / 1e12, "tb_per_s"
 def ceilings(run):
     if run.dry:
         raise Skip('a dry run measures no GPU')
-    argv = [peer_python(run), '-c', CEILINGS]
-    seen = run.command(argv).last_json()
+    seen = run.command([peer_python(run), '-c', CEILINGS]).last_json()
     run.record('ceiling.matrix', seen['tflops'], 'PyTorch, product of two random 8192 x 8192 bf16 matrices')
     run.record('ceiling.copy', seen['tb_per_s'], 'PyTorch, copy of 4 GiB, bytes read and written')
+
+
+def plan(run):
+    """The calls of a step, their algorithms and times, as a file beside the results: where the time goes."""
+    settings = {'model.dtype': 'bf16', 'deterministic': 'false'}
+    if not run.dry:
+        settings.update({'train.batch_size': 1024, 'data.train_images': 2048})
+    argv = [run.supcon, small.recipe(run), '--print-plan', '--set', f'device={run.device}']
+    for key, value in settings.items():
+        argv += ['--set', f'{key}={value}']
+    text = run.command(argv).out
+    lines = [x for x in text.splitlines() if re.match(r' *\d+  ', x)]
+    if not lines:
+        raise Trouble('the plan has no calls')
+    with open(os.path.join(run.args.out, 'plan-r18-2048.txt'), 'w') as f:
+        f.write(text)
+    run.record('plan.calls', len(lines), argv, note=f'{sum("+relu" in x for x in lines)} with a fused ReLU; see plan-r18-2048.txt')
 
 
 def seconds_per_step(rows):
@@ -149,7 +179,7 @@ def whole_training(run):
 def start(run):
     """From the start of the program to its first step, when the plans are cached: the second start."""
     settings = {'model.dtype': 'bf16', 'train.max_iters': 100000} if run.dry else \
-        {'model.dtype': 'bf16', 'train.max_iters': 100000, 'train.batch_size': 1024, 'data.train_images': 20480, 'deterministic': 'false'}
+        {'model.dtype': 'bf16', 'train.max_iters': 100000, 'train.batch_size': 1024, 'data.train_images': 2048, 'deterministic': 'false'}
     seconds = []
     for _ in range(3):
         folder = os.path.join(run.work, 'runs', 'start')
@@ -162,5 +192,5 @@ def start(run):
     run.record('start.first-step', statistics.median(seconds[1:]), argv, note=f'without cached plans {seconds[0]:.2f} s')
 
 
-STEPS = [('ceilings', 30, ceilings), ('r18-2048', 130, step('r18-2048')), ('r18-256', 100, step('r18-256')), ('loss', 70, loss),
+STEPS = [('ceilings', 30, ceilings), ('r18-2048', 130, step('r18-2048')), ('r18-256', 100, step('r18-256')), ('plan', 30, plan), ('loss', 70, loss),
          ('whole-training', 60, whole_training), ('start', 40, start), ('r50-512', 150, step('r50-512'))]

@@ -1,5 +1,5 @@
 """The command line of tests/gpu/run; see there and docs/gpu/README.md."""
-import argparse, datetime, os, sys
+import argparse, datetime, json, os, sys
 
 import bench, parity, report, train
 from runner import PHASE_SECONDS, Run, Sampler, Trouble
@@ -45,9 +45,11 @@ def run_phase(a, table, results):
     try:
         run.libs = report.cuda_folders(run)
         run.facts.update(report.machine(run))
-        run.facts.setdefault('device', a.device)
-        if a.phase != 'parity':
-            parity_devices(run)
+        try:
+            look_for_device(run)
+        except (Trouble, ValueError, KeyError) as e:
+            run.facts['device'] = a.device
+            run.unusable = str(e)
         run.sampler = Sampler() if a.phase == 'bench' and not run.dry else None
         for name, seconds, function in PHASES[a.phase]:
             run.step(name, seconds, function)
@@ -59,16 +61,14 @@ def run_phase(a, table, results):
     return run
 
 
-def parity_devices(run):
-    """The other phases only want the device's name; what is wrong with it they meet themselves."""
-    import json
-    try:
-        for d in json.loads(run.command([run.supcon, 'devices', '--json']).out):
-            if d['usable'] and d['id'].split(':')[0] == run.device.split(':')[0]:
-                run.facts['device'] = d['name']
-                return
-    except (Trouble, ValueError):
-        pass
+def look_for_device(run):
+    """Every result carries the device's name; without a device nothing else is worth its time."""
+    found = json.loads(run.command([run.supcon, 'devices', '--json'], limit=60).out)
+    mine = [d for d in found if run.device in (d['id'], d['id'].split(':')[0])]
+    usable = [d for d in mine if d['usable']]
+    run.facts.update(devices=found, device=usable[0]['name'] if usable else run.device)
+    if not usable:
+        run.unusable = mine[0]['detail'] if mine else f'there is no device {run.device}'
 
 
 def main():

@@ -60,6 +60,7 @@ class Run:
         self.step_deadline = self.deadline
         self.sampler = None
         self.libs = ''
+        self.unusable = ''  # why there is no device, once that is known
         self.checks, self.facts = {}, {}
 
     def close(self):
@@ -99,7 +100,8 @@ class Run:
 
     # --- commands -----------------------------------------------------------------------------------------------------
     def environment(self, extra=None):
-        env = dict(os.environ, LC_ALL='C.UTF-8', XDG_CACHE_HOME=os.path.join(self.work, 'cache'),
+        cache = self.dry and os.environ.get('XDG_CACHE_HOME') or os.path.join(self.work, 'cache')
+        env = dict(os.environ, LC_ALL='C.UTF-8', XDG_CACHE_HOME=cache,
                    XDG_DATA_HOME=os.path.join(self.work, 'share'), SUPCON_SHARED=self.shared, SUPCON_TEST_DEVICE=self.device)
         if self.libs:
             env['SUPCON_CUDA_LIBS'] = self.libs
@@ -143,6 +145,7 @@ class Run:
     def record(self, name, measured=None, command='', note='', status=None):
         check = self.table.check(name)
         said, why = (status, '') if status else self.judge(check, measured)
+        note = ' '.join(note.split())
         self.checks[name] = {
             'name': name, 'phase': check['phase'], 'status': said, 'measured': measured, 'bound': check.get('bound'),
             'goal': check.get('goal'), 'unit': check['unit'], 'command': command if isinstance(command, str) else shell_words(command),
@@ -158,9 +161,11 @@ class Run:
             return
         begin = time.monotonic()
         self.step_deadline = begin + seconds
-        print(f'== {name} (at most {min(seconds, self.deadline - begin):.0f} s)', flush=True)
+        print(f'== {name} (at most {max(0, min(seconds, self.deadline - begin)):.0f} s)', flush=True)
         status, why = 'error', 'the step ended without it'
         try:
+            if self.unusable and name != 'devices':
+                raise Skip(self.unusable)
             if self.left() <= 1:
                 raise Trouble('the phase has no time left')
             function(self)

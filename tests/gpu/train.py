@@ -2,9 +2,9 @@
 
 Both do not fit into one phase of eight minutes: --part names the one to run; without it the first that the results do not have.
 """
-import json, os, re, shutil, signal, subprocess, tarfile, time
+import json, os, shutil, signal, subprocess, tarfile, time
 
-from runner import Skip, Trouble, end_group, shell_words
+from runner import Skip, Trouble, end_group
 from small_runs import Trained
 
 SET = 'cifar10-jpeg'
@@ -81,7 +81,7 @@ def epochs_that_fit(run, objective, seconds, settings):
         raise Trouble(f'{len(rows)} of {n} iterations in {seconds} s: too slow for this phase')
     tail = rows[n // 4:]
     pace = (tail[-1]['t'] - tail[0]['t']) / (len(tail) - 1) * rows[0]['iters']
-    return max(2, int(0.95 * seconds / pace))
+    return max(2, int(0.9 * seconds / pace))
 
 
 def part(objective):
