@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,10 @@
 #include "data/decode_impl.h"
 
 enum { HEAD_BYTES = 64 << 10 };
+
+/* Larger images are decoded one at a time, so that many threads do not take memory for many. */
+enum { LARGE_PIXELS = 16 << 20 };
+static pthread_mutex_t one_large = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct decoder_class *const decoders[] = {&jpeg_decoder, &png_decoder, NULL};
 
@@ -51,11 +57,11 @@ static const struct decoder_class *find_decoder(const struct image_bytes *b, str
             !memcmp(b->at, decoders[i]->magic, decoders[i]->n_magic))
             return decoders[i];
     if (b->n == 0)
-        image_fault(e, b->path, "the file is empty; a JPEG or PNG image is expected");
+        image_fault(e, b->path, "the file is empty; expected a JPEG or PNG image");
     else
         image_fault(e, b->path,
-                    "the file is no JPEG or PNG image, whatever its name: it begins with bytes "
-                    "%02x %02x %02x %02x",
+                    "expected a JPEG or PNG image, found a file that begins with bytes %02x %02x "
+                    "%02x %02x",
                     b->at[0], b->n > 1 ? b->at[1] : 0, b->n > 2 ? b->at[2] : 0,
                     b->n > 3 ? b->at[3] : 0);
     return NULL;
@@ -109,21 +115,41 @@ int image_probe(const char *path, struct image_header *h, struct err *e)
     return failed ? -1 : 0;
 }
 
-int image_decode(const char *path, int side, uint8_t *planes, struct err *e)
+static int decode_and_fit(const struct decoder_class *class, const struct image_bytes *in, int side,
+                          uint8_t *planes, struct err *e)
 {
     struct bitmap map = {0};
+    if (class->decode(in, side, &map, e))
+        return -1;
+    int failed = image_fit(&map, side, planes);
+    free(map.rgb);
+    return failed ? err_set(e, EXIT_OS, "out of memory for resizing %s", in->path) : 0;
+}
+
+static int decode_bytes(const struct image_bytes *in, int side, uint8_t *planes, struct err *e)
+{
+    int64_t width = 0, height = 0;
+    const struct decoder_class *class = find_decoder(in, e);
+    if (!class || class->probe(-1, in, &width, &height, e) ||
+        image_judge_size(in->path, width, height, e))
+        return -1;
+    bool large = width * height > LARGE_PIXELS;
+    if (large)
+        pthread_mutex_lock(&one_large);
+    int failed = decode_and_fit(class, in, side, planes, e);
+    if (large)
+        pthread_mutex_unlock(&one_large);
+    return failed;
+}
+
+int image_decode(const char *path, int side, uint8_t *planes, struct err *e)
+{
     char *bytes = NULL;
     size_t n = 0;
-    int failed = -1;
     if (file_read(path, (size_t)IMAGE_FILE_BYTES_MAX, &bytes, &n, e))
         return -1;
-    const struct image_bytes in = {path, (const uint8_t *)bytes, n};
-    const struct decoder_class *class = find_decoder(&in, e);
-    if (class && !class->decode(&in, side, &map, e))
-        failed = image_fit(&map, side, planes)
-                     ? err_set(e, EXIT_OS, "out of memory for resizing %s", path)
-                     : 0;
-    free(map.rgb);
+    int failed =
+        decode_bytes(&(struct image_bytes){path, (const uint8_t *)bytes, n}, side, planes, e);
     free(bytes);
     return failed;
 }

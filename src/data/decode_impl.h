@@ -21,7 +21,8 @@ struct decoder_class {
     const char *name;
     const char *magic;
     size_t n_magic;
-    /* Sizes as the header says them, not judged. `fd` is open; the first bytes are there. */
+    /* Sizes as the header says them, not judged. `head`: the first bytes of the open file `fd`, or
+     * all bytes, with an fd of -1. */
     int (*probe)(int fd, const struct image_bytes *head, int64_t *width, int64_t *height,
                  struct err *);
     /* On failure nothing is left to free. */

@@ -304,8 +304,10 @@ static int open_folder(struct dataset *d, struct folder *f, const struct data_co
         return -1;
     drop_bad(f);
     if (f->n_bad)
-        log_warn("%s: %" PRId64 " images cannot be decoded and are left out (data.bad_images)%s%s",
-                 f->list.root, f->n_bad, f->first_bad[0] ? "; one of them: " : "", f->first_bad);
+        log_warn("%s: %" PRId64 " of %" PRId64
+                 " images are left out (data.bad_images): they cannot be decoded%s%s",
+                 f->list.root, f->n_bad, f->list.n + f->n_bad,
+                 f->first_bad[0] ? "; one of them: " : "", f->first_bad);
     return describe(d, f, view, e);
 }
 

@@ -137,8 +137,8 @@ static const struct {
     const char *said;
 } faults[] = {
     {"an empty file", true, EMPTY, "the file is empty"},
-    {"text", true, TEXT, "it begins with bytes 68 65 6c 6c"},
-    {"another format", false, GIF, "no JPEG or PNG image, whatever its name"},
+    {"text", true, TEXT, "found a file that begins with bytes 68 65 6c 6c"},
+    {"another format", false, GIF, "expected a JPEG or PNG image, found a file"},
     {"a PNG of 20 bytes", true, HEAD, "a PNG image without a header"},
     {"a JPEG of 20 bytes", false, HEAD, "a JPEG image without a frame header"},
     {"half a PNG", true, HALF, "a damaged PNG image (the file ends early"},

@@ -300,7 +300,7 @@ static void the_index_is_believed_until_a_file_changes(void **state)
     dataset_close(&d);
     st.st_mtim.tv_sec++;
     set_times(path, &st);
-    refuse(&conf, EXIT_DATA, "it begins with bytes 00 00 00 00", "train/cat/007.png");
+    refuse(&conf, EXIT_DATA, "begins with bytes 00 00 00 00", "train/cat/007.png");
     assert_int_equal(unlink(path), 0);
     d = open_with(&conf);
     assert_int_equal(d.n[PART_TRAIN], 44);

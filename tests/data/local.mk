@@ -25,8 +25,8 @@ tests_data_real_SOURCES = tests/data/real.c
 tests_data_real_LDADD = $(test_libs)
 tests_data_split_SOURCES = tests/data/split.c
 tests_data_split_LDADD = $(test_libs)
-dist_check_SCRIPTS += tests/data/decode_golden.sh
+dist_check_SCRIPTS += tests/data/decode_golden.sh tests/data/folder_run.sh
 TESTS += tests/data/augment tests/data/cifar tests/data/decode tests/data/decode_golden.sh \
-	tests/data/folder tests/data/image tests/data/loader tests/data/parameters tests/data/real \
-	tests/data/split
+	tests/data/folder tests/data/folder_run.sh tests/data/image tests/data/loader \
+	tests/data/parameters tests/data/real tests/data/split
 tsan_tests += tests/data/folder tests/data/loader tests/data/parameters

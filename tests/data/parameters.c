@@ -77,7 +77,6 @@ static void compare(const struct dataset *d, struct loader *l, const struct batc
     const struct augment_shape *s = loader_shape(l);
     assert_true(augment_scratch(s) <= sizeof scratch / sizeof *scratch);
     assert_null(drawn->images);
-    assert_true((drawn->sources == NULL) == (d->images != NULL));
     assert_memory_equal(made->labels, drawn->labels, sizeof *made->labels * BATCH);
     assert_memory_equal(made->samples, drawn->samples, sizeof *made->samples * BATCH);
     for (int row = 0; row < VIEWS * BATCH; row++) {
@@ -91,7 +90,8 @@ static void compare(const struct dataset *d, struct loader *l, const struct batc
     }
 }
 
-static void check_part(bool resident, enum data_part part, const struct augment_conf *conf)
+static void check_part(bool resident, bool gather, enum data_part part,
+                       const struct augment_conf *conf)
 {
     struct dataset d = open_images(resident);
     struct split split;
@@ -108,9 +108,11 @@ static void check_part(bool resident, enum data_part part, const struct augment_
                                .threads = 2};
     assert_int_equal(loader_open(&pixels, &o, NULL), 0);
     o.parameters = true;
+    o.gather = gather;
     assert_int_equal(loader_open(&params, &o, NULL), 0);
     for (int i = 0; i < 9; i++) { /* more than one epoch, with partial batches */
         struct batch *a = next(pixels), *b = next(params);
+        assert_true((b->sources != NULL) == (gather || !resident));
         compare(&d, params, a, b);
         loader_release(pixels, a);
         loader_release(params, b);
@@ -123,15 +125,22 @@ static void check_part(bool resident, enum data_part part, const struct augment_
 static void parameters_of_a_resident_set_give_the_same_views(void **state)
 {
     (void)state;
-    check_part(true, PART_TRAIN, &simaugment);
-    check_part(true, PART_TEST, NULL);
+    check_part(true, false, PART_TRAIN, &simaugment);
+    check_part(true, false, PART_TEST, NULL);
 }
 
 static void parameters_come_with_images_that_are_not_resident(void **state)
 {
     (void)state;
-    check_part(false, PART_TRAIN, &simaugment);
-    check_part(false, PART_TEST, NULL);
+    check_part(false, false, PART_TRAIN, &simaugment);
+    check_part(false, true, PART_TEST, NULL);
+}
+
+static void images_come_along_where_they_are_asked_for(void **state)
+{
+    (void)state;
+    check_part(true, true, PART_TRAIN, &simaugment);
+    check_part(true, true, PART_TEST, NULL);
 }
 
 static void images_are_read_by_part_and_index(void **state)
@@ -157,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_of_a_resident_set_give_the_same_views),
         cmocka_unit_test(parameters_come_with_images_that_are_not_resident),
+        cmocka_unit_test(images_come_along_where_they_are_asked_for),
         cmocka_unit_test(images_are_read_by_part_and_index),
     };
     return cmocka_run_group_tests(tests, make_images, NULL);
