@@ -4,6 +4,7 @@
  */
 #include "engine/linear.h"
 
+#include "backend/tuning.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "engine/checkpoint.h"
@@ -107,6 +108,15 @@ static void choose_batch(struct work *w)
     w->cached = strcmp(w->s->linear.policy, "none") == 0;
 }
 
+/* While the encoder's algorithms are chosen. */
+static bool on_choice(void *ctx, int part, int parts, bool timing)
+{
+    struct work *w = ctx;
+    (void)timing;
+    w->r->cancelled = tick(w, "choosing algorithms", part, parts);
+    return !w->r->cancelled;
+}
+
 static int open_encoder(struct work *w, struct err *e)
 {
     struct network_shape shape = {w->data.channels, w->data.height, w->data.width,
@@ -114,7 +124,10 @@ static int open_encoder(struct work *w, struct err *e)
     int64_t batch = w->s->train.batch_size < FEATURE_BATCH ? w->s->train.batch_size : FEATURE_BATCH;
     if (!w->cached)
         batch = w->batch;
-    return encoder_open(&w->encoder, w->q->dev, w->s, &shape, w->q->checkpoint, (int)batch, e);
+    tuning_watch(w->q->dev->tuning, on_choice, w);
+    int rc = encoder_open(&w->encoder, w->q->dev, w->s, &shape, w->q->checkpoint, (int)batch, e);
+    tuning_watch(w->q->dev->tuning, NULL, NULL);
+    return w->r->cancelled ? 0 : rc;
 }
 
 static int extract_all(struct work *w, struct err *e)

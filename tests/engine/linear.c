@@ -246,13 +246,14 @@ static void a_diverging_rate_is_left_out(void **state)
 }
 
 struct limit {
-    int calls, most, features, iterations;
+    int calls, most, choices, features, iterations;
 };
 
 static bool stop_at(void *ctx, const struct linear_progress *p)
 {
     struct limit *l = ctx;
-    *(p->phase[0] ? &l->features : &l->iterations) += 1;
+    bool choosing = strncmp(p->phase, "choosing", 8) == 0;
+    *(choosing ? &l->choices : p->phase[0] ? &l->features : &l->iterations) += 1;
     return ++l->calls >= l->most;
 }
 
@@ -263,8 +264,10 @@ static void it_can_be_cancelled_anywhere(void **state)
     struct linear_result r, *kept;
     struct err e = {0};
     int n;
-    struct limit all = {.most = 1000};
+    struct limit first = {.most = 100000}, all = first;
+    assert_int_equal(linear_evaluate(&q, stop_at, &first, &r, &e), 0);
     assert_int_equal(linear_evaluate(&q, stop_at, &all, &r, &e), 0);
+    assert_true(all.choices > 0 && first.choices > all.choices); /* timed once, then known */
     assert_int_equal(all.iterations, 2 * (60 / 20));
     assert_int_equal(all.features, 4 + 2 + 2); /* 60, 20 and 30 images by 16 */
     assert_int_equal(linear_results(p->dir, &kept, &n, &e), 0);
