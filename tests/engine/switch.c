@@ -63,7 +63,7 @@ static void steps(struct trainer *t, struct path *p, int from, int to)
     struct err e = {0};
     for (int i = from; i < to; i++) {
         struct validation v;
-        if (trainer_step(t, &p->step[i], &e) != 0 ||
+        if (trainer_step(t, 0, &p->step[i], &e) != 0 ||
             (trainer_wants_validation(t) && validate(t, NULL, NULL, &v, &e) != 0))
             fail_msg("%s", e.msg);
         assert_true(p->step[i].finite);
@@ -183,7 +183,7 @@ static void reference(struct path *p, const struct settings *s, int64_t at, cons
     for (int64_t i = 0; i < total; i++) {
         if (i == at)
             change_to(&t, to);
-        if (trainer_step(&t, &ignored, &e) != 0)
+        if (trainer_step(&t, 0, &ignored, &e) != 0)
             fail_msg("%s", e.msg);
     }
     take_end(p, &t);
