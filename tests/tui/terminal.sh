@@ -18,7 +18,8 @@ echo "1..30"
 work=$(mktemp -d "${TMPDIR:-/tmp}/supcon-tui-XXXXXX") || exit 1
 unset TMUX TMUX_PANE
 tm() { tmux -L "supcon-$$" -f /dev/null "$@"; }
-trap 'tm kill-server 2>/dev/null; rm -rf "$work"' EXIT
+holder=
+trap 'tm kill-server 2>/dev/null; [ -z "$holder" ] || kill "$holder" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 
 # one session that stays, so that the server does
@@ -215,6 +216,7 @@ result "without a recipe one is chosen from a list"
 
 sed 's/"shapes"; train_images = 256; test_images = 64;/"cifar10"; path = "nowhere";/' \
     "$work/tiny.cfg" >"$work/conf/absent.cfg"
+shows '^%$'
 type_line "clear; '$supcon'"
 shows '> conf/absent' && keys Enter && shows 'nowhere' && shows 'Enter start' && has '> conf/absent' &&
     keys q && hides 'Recipes'
@@ -223,17 +225,21 @@ result "a recipe without its data leads back to the list, with the reason"
 (cd "$work" && exec "$supcon" --batch --format none --run-dir runs/held tiny.cfg >/dev/null 2>&1) &
 holder=$!
 until_true test -s "$work/runs/held/metrics.jsonl"
+shows '^%$'
 type_line "clear; '$supcon'"
 held() { keys Down && has '> held'; }
 shows 'held .*in use' && until_true held && keys Enter && shows "process $holder " && keys q &&
     hides 'Recipes'
 result "a run in use is not taken, and its process is named"
 kill "$holder" && wait "$holder"
+holder=
 
+shows '^%$'
 type_line "clear; SUPCON_GLYPHS=nonsense '$supcon' --run-dir eleventh tiny.cfg"
 shows 'SUPCON_GLYPHS=nonsense: there is no such set' && shows '> TRAIN' && keys q && shows ' Quit ' &&
     keys s && hides 'Checkpoints'
 result "SUPCON_GLYPHS: a name that is not known is told"
+shows '^%$'
 type_line "clear; '$supcon' --glyphs=nonsense tiny.cfg; echo status \$?"
 shows 'choose one of auto, braille' && shows 'status 64'
 result "--glyphs: a name that is not known ends with 64"
