@@ -7,16 +7,28 @@
 
 enum { STAY, STOP, ABANDON, DETACH, KILL, TEXT_LINES = 3 };
 
+/* Training is over, but its last step could not be saved. */
+static bool waits_for_room(const struct model *m)
+{
+    return m->state == STATE_STOPPED && model_unsaved(m) > 0;
+}
+
 static void say_stay(struct dialog *d, const struct model *m)
 {
-    dialog_line(d, m->trained                 ? "The run waits for more."
-                   : m->state == STATE_PAUSED ? "The run stays paused."
-                                              : "Training goes on.");
+    if (waits_for_room(m))
+        dialog_line(d,
+                    "The last step is not saved; the program stays with it until there is room.");
+    else
+        dialog_line(d, m->trained                 ? "The run waits for more."
+                       : m->state == STATE_PAUSED ? "The run stays paused."
+                                                  : "Training goes on.");
 }
 
 static void say_stop(struct dialog *d, const struct model *m)
 {
-    if (model_unsaved(m) > 0)
+    if (waits_for_room(m))
+        dialog_line(d, "Saving is tried again; once it succeeds the program ends. Later,");
+    else if (model_unsaved(m) > 0)
         dialog_line(d, "A checkpoint is written, and the program ends. Later,");
     else
         dialog_line(d, "Everything is saved; the program ends. Later,");
@@ -67,7 +79,8 @@ static void offer_running(struct dialog *d, const struct model *m)
     snprintf(d->title, sizeof d->title, "Quit");
     dialog_choice(d, 0, STAY, "Stay");
     if (lost > 0) {
-        dialog_choice(d, 's', STOP, "Stop after this iteration and save");
+        dialog_choice(d, 's', STOP,
+                      waits_for_room(m) ? "Save and stop" : "Stop after this iteration and save");
         dialog_choice(d, 0, ABANDON, "Stop now, lose %lld iteration%s", lost, lost == 1 ? "" : "s");
     } else {
         dialog_choice(d, 's', STOP, "Stop; everything is saved");

@@ -34,7 +34,8 @@ static void on_checkpoint(struct console *c, const struct event *e)
 
 static void on_save_failed(struct console *c, const struct event *e)
 {
-    bool over = c->model.stopping || c->model.trained || c->model.state == STATE_STOPPED;
+    const struct model *m = &c->model;
+    bool over = m->stopping || m->trained || m->state == STATE_STOPPED || model_progress(m) >= 1;
     console_toast(c, true, "SAVE FAILED%s: %s", over ? "" : ", training goes on", e->u.text);
 }
 

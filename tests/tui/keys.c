@@ -313,6 +313,20 @@ static void q_can_abandon_and_says_what_is_lost(void **state)
     last(CMD_ABANDON);
 }
 
+static void q_knows_that_the_last_step_is_not_saved(void **state)
+{
+    (void)state;
+    scene_state(&scene, STATE_STOPPED, false);
+    scene_text(&scene, EV_SAVE_FAILED, "no room");
+    assert_shows("SAVE FAILED: no room");
+    scene_keys(&scene, "q");
+    assert_shows("The last step is not saved");
+    assert_shows("Save and stop");
+    assert_shows("Stop now, lose 13 iterations");
+    scene_keys(&scene, "s");
+    last(CMD_STOP);
+}
+
 static void q_can_detach(void **state)
 {
     (void)state;
@@ -669,6 +683,7 @@ int main(void)
         test(q_can_stop_and_save),
         test(q_can_abandon_and_says_what_is_lost),
         test(q_can_detach),
+        test(q_knows_that_the_last_step_is_not_saved),
         test(q_leaves_at_once_when_all_is_done),
         test(four_interrupts_end_the_run),
         test(an_interrupt_replaces_another_dialog),
