@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-extern const struct arch_class arch_resnet18, arch_resnet20, arch_resnet8;
+extern const struct arch_class arch_resnet18, arch_resnet20, arch_resnet50, arch_resnet8;
 
-const struct arch_class *const arch_classes[] = {&arch_resnet18, &arch_resnet20, &arch_resnet8,
-                                                 NULL};
+const struct arch_class *const arch_classes[] = {&arch_resnet18, &arch_resnet20, &arch_resnet50,
+                                                 &arch_resnet8, NULL};
 
 static const char *candidate(void *ctx, int i)
 {

@@ -100,23 +100,32 @@ struct path {
     const char *algorithm; /* NULL: as timed */
     enum dtype dtype;
     double tolerance;
+    const char *settled; /* the first layer whose gradients are not up to chance */
+    double chance;       /* how much more is allowed before it */
 };
 
-/* f32: 1e-3 relative in logits, loss, statistics, and in gradients from layer3 on. Before that a
- * ReLU is decided by chance: in layer2.1 of the imagenet stem the smallest activation is 1.8e-7 of
- * a typical one while f32 carries 2e-6 (with the cifar stem, and Winograd, there are others as
- * near). One activation that falls on the other side moves the gradients of all layers before it
- * by the share of its pixel, 1/sqrt(16384), about 1e-2. Gradients of every tensor, early ones too,
- * are held by slopes below and by the tests of ops. bf16 keeps 8 bits: one rounding is 2e-3, and
- * the batch-norms here see batches as small as 8 values per channel; logits stay within a few per
- * cent, while single gradients do not, so that only their norms over whole tensors are held. */
+/* f32: 1e-3 relative in logits, loss, statistics, and in gradients from layer3 on (ResNet-50:
+ * layer4.1). Before that a ReLU is decided by chance: in layer2.1 of the imagenet stem the smallest
+ * activation is 1.8e-7 of a typical one while f32 carries 2e-6 (with the cifar stem, and Winograd,
+ * there are others as near). One activation that falls on the other side moves the gradients of all
+ * layers before it by the share of its pixel, 1/sqrt(16384), about 1e-2. (Norms of single gradients
+ * in f32 by PyTorch: off by up to 1.9e-3 for these ResNet-18s, 9.1e-3 for the ResNet-50s.)
+ * Gradients of every tensor, early ones too, are held by slopes below and by the tests of ops. bf16
+ * keeps 8 bits: one rounding is 2e-3, and the batch-norms here see batches as small as 8 values per
+ * channel; logits stay within a few per cent, while single gradients do not, so that only their
+ * norms over whole tensors are held. */
 static const struct path paths[] = {
-    {"resnet18", "imagenet", "model_resnet18.safetensors", "direct", DT_F32, 1e-3},
-    {"resnet18", "imagenet", "model_resnet18.safetensors", "winograd", DT_F32, 1e-3},
-    {"resnet18", "cifar", "model_resnet18_cifar.safetensors", "direct", DT_F32, 1e-3},
-    {"resnet18", "cifar", "model_resnet18_cifar.safetensors", "winograd", DT_F32, 1e-3},
-    {"resnet18", "cifar", "model_resnet18_cifar.safetensors", NULL, DT_F32, 1e-3},
-    {"resnet18", "cifar", "model_resnet18_cifar.safetensors", NULL, DT_BF16, 0.15},
+    {"resnet18", "imagenet", "model_resnet18.safetensors", "direct", DT_F32, 1e-3, "layer3", 5},
+    {"resnet18", "imagenet", "model_resnet18.safetensors", "winograd", DT_F32, 1e-3, "layer3", 5},
+    {"resnet18", "cifar", "model_resnet18_cifar.safetensors", "direct", DT_F32, 1e-3, "layer3", 5},
+    {"resnet18", "cifar", "model_resnet18_cifar.safetensors", "winograd", DT_F32, 1e-3, "layer3",
+     5},
+    {"resnet18", "cifar", "model_resnet18_cifar.safetensors", NULL, DT_F32, 1e-3, "layer3", 5},
+    {"resnet18", "cifar", "model_resnet18_cifar.safetensors", NULL, DT_BF16, 0.15, "", 1},
+    {"resnet50", "imagenet", "model_resnet50.safetensors", "direct", DT_F32, 1e-3, "layer4.2.bn2",
+     10},
+    {"resnet50", "cifar", "model_resnet50_cifar.safetensors", "direct", DT_F32, 1e-3,
+     "layer4.2.bn2", 10},
 };
 
 static int64_t read_golden(const struct st_file *f, const char *kind, const char *name, double *out,
@@ -160,31 +169,30 @@ static double norm_of(const float *x, int64_t n)
     return sqrt(sum);
 }
 
-static bool is_early(const char *name)
+/* Names sort as the layers follow each other, but for the classifier. */
+static bool is_early(const struct path *p, const char *name)
 {
-    return strncmp(name, "layer3", 6) != 0 && strncmp(name, "layer4", 6) != 0 &&
-           strncmp(name, "fc", 2) != 0;
+    return strncmp(name, "fc", 2) != 0 && strcmp(name, p->settled) < 0;
 }
 
 /* Norm of the gradient, and its first values; these relative to the norm over their
  * root-mean-square share, since single ones may be arbitrarily near zero. */
-static void check_gradient(const struct param *p, const struct st_file *f, double tolerance,
-                           bool heads)
+static void check_gradient(const struct param *q, const struct st_file *f, const struct path *p)
 {
-    double head[8], norm;
-    const float *g = p->grad.data;
-    double mine = norm_of(g, p->count);
-    bool by_chance = heads && is_early(p->spec.name);
-    read_golden(f, "grad_norm/", p->spec.name, &norm, 1);
-    same(p->spec.name, &mine, &norm, 1, by_chance ? 5 * tolerance : tolerance);
-    int64_t n = read_golden(f, "grad_head/", p->spec.name, head, 8);
-    double share = norm * sqrt((double)n / (double)p->count), off = 0;
+    double head[8], norm, tolerance = p->tolerance;
+    const float *g = q->grad.data;
+    double mine = norm_of(g, q->count);
+    bool heads = p->dtype == DT_F32, by_chance = heads && is_early(p, q->spec.name);
+    read_golden(f, "grad_norm/", q->spec.name, &norm, 1);
+    same(q->spec.name, &mine, &norm, 1, by_chance ? p->chance * tolerance : tolerance);
+    int64_t n = read_golden(f, "grad_head/", q->spec.name, head, 8);
+    double share = norm * sqrt((double)n / (double)q->count), off = 0;
     for (int64_t i = 0; i < n; i++)
         off += (g[i] - head[i]) * (g[i] - head[i]);
-    tolerance *= by_chance ? 40 : 1;
+    tolerance *= by_chance ? 8 * p->chance : 1;
     if (heads && !(sqrt(off) <= tolerance * share))
         fail_msg("first gradients of %s are off by %.2e of their share, tolerance %.2e",
-                 p->spec.name, sqrt(off) / share, tolerance);
+                 q->spec.name, sqrt(off) / share, tolerance);
 }
 
 static void check_training(struct rig *r, const struct st_file *f, const struct path *p)
@@ -200,7 +208,7 @@ static void check_training(struct rig *r, const struct st_file *f, const struct 
     for (int i = 0; i < r->params->n; i++) {
         const struct param *q = &r->params->items[i];
         if (q->trainable) {
-            check_gradient(q, f, p->tolerance, p->dtype == DT_F32);
+            check_gradient(q, f, p);
             continue;
         }
         read_golden(f, "stat_norm/", q->spec.name, &expected, 1);
@@ -234,7 +242,7 @@ static bool force(struct rig *r, const struct path *p)
     return rig_build(r, p->arch, p->stem, p->dtype, true);
 }
 
-static void resnet18_matches_golden(void **state)
+static void resnet_matches_golden(void **state)
 {
     const struct path *p = *state;
     struct rig r;
@@ -395,10 +403,10 @@ int main(void)
     static char names[N_PATHS][128];
     for (int i = 0; i < N_PATHS; i++) {
         const struct path *p = &paths[i];
-        snprintf(names[i], sizeof names[i], "resnet18_matches_golden: stem %s, %s, %s", p->stem,
+        snprintf(names[i], sizeof names[i], "%s_matches_golden: stem %s, %s, %s", p->arch, p->stem,
                  p->algorithm ? p->algorithm : "as timed", dtype_name(p->dtype));
         tests[i] = (struct CMUnitTest){
-            .name = names[i], .test_func = resnet18_matches_golden, .initial_state = (void *)p};
+            .name = names[i], .test_func = resnet_matches_golden, .initial_state = (void *)p};
     }
     struct CMUnitTest own[] = {
         cmocka_unit_test(one_batch_is_learned_by_heart),
