@@ -139,7 +139,7 @@ verify() {
     local f soname version
     objects | while IFS= read -r f; do
         for soname in $(needed "$f"); do
-            [ -e "$stage/lib/$soname" ] || is_glibc "$soname" || { [[ $f == */supcon-cuda.so ]] && is_cuda "$soname"; } ||
+            [ -e "$stage/lib/$soname" ] || is_glibc "$soname" || { [[ $f != "$stage"/bin/* && $f != "$stage"/lib/*.so.* ]] && is_cuda "$soname"; } ||
                 die "$f needs $soname, which is not in the bundle"
         done
         readelf -d "$f" | grep -q 'RUNPATH\|RPATH.*\[/' && die "$f looks for libraries in a fixed place"

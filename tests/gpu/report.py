@@ -172,7 +172,7 @@ def write(table, out, date):
     seen = {c['name']: c for c in results['checks']}
     lines = [f'# Results of {date}', '']
     if any(c['dry'] for c in seen.values()):
-        lines += ['Checks marked *dry* ran on the CPU in small sizes: they try the script, and prove nothing about a GPU.', '']
+        lines += ['Checks marked *dry* ran in small sizes or on the CPU: they try the script, and prove nothing about a GPU.', '']
     for r in results['runs']:
         known = ('gpu', 'processor', 'cores', 'glibc', 'kernel', 'pytorch', 'version')
         lines.append(f'- {r["when"]}, {r["phase"]}{" " + r["part"] if r.get("part") else ""}: {r["device"]}; '

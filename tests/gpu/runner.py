@@ -50,7 +50,7 @@ def end_group(process):
 class Run:
     def __init__(self, args, table):
         self.args, self.table = args, table
-        self.device, self.dry = args.device, args.device.startswith('cpu')
+        self.device, self.dry = args.device, args.small or args.device.startswith('cpu')
         self.shared = os.path.abspath(args.shared)
         self.work = tempfile.mkdtemp(prefix='supcon-gpu-')
         self.bundle = self.unpack(os.path.abspath(args.bundle))
