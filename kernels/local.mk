@@ -1,10 +1,12 @@
 # Files of kernels/: CUDA sources, which nvcc compiles into the CUDA backend's module, for Ampere, for
 # Hopper, and as PTX for what comes later. Beside each object lies what the assembler says of its
 # kernels' resources.
-cuda_kernel_sources = kernels/elementwise.cu kernels/norm_forward.cu kernels/norm_backward.cu
+cuda_kernel_sources = kernels/augment.cu kernels/bias.cu kernels/column_sum.cu kernels/elementwise.cu \
+	kernels/globalpool.cu kernels/judge.cu kernels/l2norm.cu kernels/layout.cu kernels/norm_backward.cu \
+	kernels/norm_forward.cu kernels/pool.cu kernels/update.cu kernels/xent.cu
 cuda_objects = $(cuda_kernel_sources:.cu=.o)
 EXTRA_DIST += $(cuda_kernel_sources)
-CLEANFILES += $(cuda_objects) $(cuda_kernel_sources:.cu=.ptxas)
+CLEANFILES += $(cuda_objects) $(cuda_kernel_sources:.cu=.d) $(cuda_kernel_sources:.cu=.ptxas)
 
 cuda_architectures = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
 nvcc_compile = $(NVCC) -std=c++17 -O3 -Xptxas -v -Xcompiler -fPIC,-fvisibility=hidden,-Wall \

@@ -3,6 +3,7 @@
 #define SUPCON_KERNELS_NORM_H
 
 #include "kernels/columns.h"
+#include "kernels/join.h"
 #include "kernels/kernels.h"
 
 static inline int64_t norm_rows(const struct k_map *m)
@@ -24,23 +25,6 @@ static inline float *norm_partial(const struct k_norm *n)
 static inline float *norm_gradients(const struct k_norm *n, const struct columns &c)
 {
     return norm_partial(n) + (int64_t)c.chunks * 2 * n->map.cs;
-}
-
-/* The small kernels that join chunks: 32 channels a block, 32 threads for each. */
-enum { JOIN_CHANNELS = 32, JOIN_ROWS = 32 };
-
-/* Adds the sums of the 32 threads of a channel in their order; the thread of row 0 has the total.
- * All threads of the block call it. */
-__device__ inline double join_rows(double x)
-{
-    __shared__ double shared[JOIN_ROWS][JOIN_CHANNELS];
-    double sum = 0;
-    __syncthreads();
-    shared[threadIdx.y][threadIdx.x] = x;
-    __syncthreads();
-    for (int row = 0; row < JOIN_ROWS && threadIdx.y == 0; row++)
-        sum += shared[row][threadIdx.x];
-    return sum;
 }
 
 #endif
