@@ -80,6 +80,12 @@ int emu_launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block, si
     emu_launch(#kernel, kernel, grid, block, shared, stream, ##__VA_ARGS__)
 #define SHARED(type, name) type *name = static_cast<type *>(emu_dynamic_shared(alignof(type)))
 
+template <class... P>
+inline cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute what, int value)
+{
+    return cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), what, value);
+}
+
 /* --- barriers and warps --- */
 
 struct emu_place {

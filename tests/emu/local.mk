@@ -13,7 +13,7 @@ CLEANFILES += $(emu_objects) $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu t
 
 emu_compile = $(CC) -x c++ -std=c++17 -DSUPCON_CUDA_EMULATION -D_GNU_SOURCE -fPIC $(CUDA_CPPFLAGS) -I$(top_srcdir)/tests/emu \
 	-I$(top_srcdir)/src -I$(top_srcdir) $(CFLAGS) -ffp-contract=off \
-	`echo '$(SUPCON_MODULE_CFLAGS)' | $(SED) 's/-std=[^ ]*//; s/-W[a-z]*-prototypes//g; s/-Wvla//; s/-Wshadow//'` -Wno-unknown-pragmas
+	`echo '$(SUPCON_MODULE_CFLAGS)' | $(SED) 's/-std=[^ ]*//; s/-W[a-z]*-prototypes//g; s/-Wvla//; s/-Wshadow//'` -Wno-unknown-pragmas -Wno-maybe-uninitialized
 AM_V_EMU = $(am__v_EMU_@AM_V@)
 am__v_EMU_ = $(am__v_EMU_@AM_DEFAULT_V@)
 am__v_EMU_0 = @echo "  EMU     " $@;

@@ -1,0 +1,89 @@
+/*
+ * How the contrastive loss is cut, and what is known of a row; C and C++.
+ *
+ * A block has 128 rows of z and walks over a span of columns (other rows of z), a tile at a time.
+ * Two blocks of 128 threads run on a multiprocessor at once, so the columns are divided into as
+ * many spans as make 264 blocks of the row blocks: 16 at 2048 rows, 4 at 8192. What the blocks of a
+ * row found is put together in the order of the spans. Sizes depend on shapes alone.
+ */
+#ifndef SUPCON_KERNELS_CONTRAST_CUT_H
+#define SUPCON_KERNELS_CONTRAST_CUT_H
+
+#include "kernels/grid.h"
+#include <math.h>
+#include <stdbool.h>
+
+enum {
+    CONTRAST_ROWS = 128,  /* of a block */
+    CONTRAST_CHUNK = 128, /* elements of a row that are in shared memory at once */
+    CONTRAST_THREADS = 128,
+    CONTRAST_LOOK = 64, /* columns of a tile, forward */
+    CONTRAST_PULL = 32, /* backward, where gradients take the registers */
+    CONTRAST_STEP = 16, /* rows of z are padded to a multiple of it */
+};
+
+struct contrast_cut {
+    int rows, width;             /* padded: multiples of CONTRAST_ROWS and CONTRAST_STEP */
+    int chunks;                  /* of CONTRAST_CHUNK, the last may be narrower */
+    int row_blocks, spans, span; /* span: columns of one, a multiple of CONTRAST_ROWS */
+};
+
+HD struct contrast_cut contrast_cut_of(int64_t m, int d)
+{
+    const int full = 2 * SM_COUNT;
+    struct contrast_cut c;
+    c.row_blocks = (int)ceil_div(m, CONTRAST_ROWS);
+    c.rows = c.row_blocks * CONTRAST_ROWS;
+    c.width = (int)round_up(d, CONTRAST_STEP);
+    c.chunks = (int)ceil_div(c.width, CONTRAST_CHUNK);
+    c.spans =
+        c.row_blocks <= full / 2 ? full / c.row_blocks : (int)ceil_div(2 * full, c.row_blocks);
+    c.spans = c.spans > c.row_blocks ? c.row_blocks : c.spans;
+    int blocks = (int)ceil_div(c.row_blocks, c.spans); /* of 128 columns in a span */
+    c.span = blocks * CONTRAST_ROWS;
+    c.spans = (int)ceil_div(c.row_blocks, blocks);
+    return c;
+}
+
+/* Elements of chunk i. */
+HD int contrast_chunk(const struct contrast_cut *c, int i)
+{
+    int left = c->width - i * CONTRAST_CHUNK;
+    return left < CONTRAST_CHUNK ? left : CONTRAST_CHUNK;
+}
+
+/* The product of what is no pair: a row with itself, or with padding. */
+#define CONTRAST_NO_PAIR (-1e30f)
+/* The log-sum of a row that is no anchor, or has no positives: its shares are 0. */
+#define CONTRAST_NEVER (1e30f)
+
+/*
+ * What some columns are to a row: the largest product and the first column that has it, the sum of
+ * exp2(scale * (product - top)), and sum and number of the positives' products.
+ */
+struct contrast_seen {
+    float top, sum, positive;
+    int nearest, count;
+};
+
+HD struct contrast_seen contrast_nothing(void)
+{
+    struct contrast_seen s = {CONTRAST_NO_PAIR, 0, 0, -1, 0};
+    return s;
+}
+
+/* a and b together. What has seen no pair weighs nothing: exp2 of a huge negative number. */
+HD struct contrast_seen contrast_join(struct contrast_seen a, struct contrast_seen b, float scale)
+{
+    bool first = b.nearest >= 0 &&
+                 (a.nearest < 0 || b.top > a.top || (b.top == a.top && b.nearest < a.nearest));
+    struct contrast_seen s;
+    s.top = b.top > a.top ? b.top : a.top;
+    s.nearest = first ? b.nearest : a.nearest;
+    s.sum = a.sum * exp2f((a.top - s.top) * scale) + b.sum * exp2f((b.top - s.top) * scale);
+    s.positive = a.positive + b.positive;
+    s.count = a.count + b.count;
+    return s;
+}
+
+#endif
