@@ -76,7 +76,8 @@ static int make(struct device *dev, struct staging *s, size_t bytes, struct err 
     if (cuda_alloc(dev, bytes, &device, e))
         return -1;
     s->device = device;
-    return 0;
+    /* It is zeroed on the compute stream: the copy stream has to wait for that. */
+    return CU(e, cudaEventRecord(s->taken, cuda_of(dev)->compute));
 }
 
 /* Grow to what this tensor would like, within bounds; one unit has to fit. */
