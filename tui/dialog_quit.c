@@ -48,6 +48,11 @@ static void say_abandon(struct dialog *d, const struct model *m)
 
 static void say_detach(struct dialog *d, const struct model *m)
 {
+    if (waits_for_room(m)) {
+        dialog_line(d, "The screen closes. Saving is tried for a while, then the process ends,");
+        dialog_line(d, "whether it succeeded or not.");
+        return;
+    }
     dialog_line(d, "The screen closes%s. The shell waits for the run:",
                 m->state == STATE_PAUSED ? ", training is resumed" : ", training goes on");
     dialog_line(d, "Ctrl-Z and then bg give the shell back. To follow the run:");
@@ -86,7 +91,8 @@ static void offer_running(struct dialog *d, const struct model *m)
         dialog_choice(d, 's', STOP, "Stop; everything is saved");
         dialog_choice(d, 0, ABANDON, "Stop without saving anything more");
     }
-    dialog_choice(d, 'd', DETACH, "Detach: close the screen, the run goes on");
+    dialog_choice(d, 'd', DETACH, "Detach: close the screen%s",
+                  waits_for_room(m) ? "" : ", the run goes on");
 }
 
 static void offer_leaving(struct dialog *d)

@@ -323,6 +323,8 @@ static void q_knows_that_the_last_step_is_not_saved(void **state)
     assert_shows("The last step is not saved");
     assert_shows("Save and stop");
     assert_shows("Stop now, lose 13 iterations");
+    scene_keys(&scene, "jjj");
+    assert_shows("Saving is tried for a while");
     scene_keys(&scene, "s");
     last(CMD_STOP);
 }
