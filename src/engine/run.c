@@ -77,7 +77,9 @@ static int make_exact(struct run *run, const char *dir, struct err *e)
         return err_set(e, EXIT_CANTCREATE,
                        "%s is not empty and not a run; choose another directory", dir);
     default:
-        return dir_make(dir, e);
+        if (dir_make(dir, e) == 0)
+            return 0;
+        return strstr(e->msg, dir) ? -1 : err_prefix(e, "no run directory at %s", dir);
     }
 }
 

@@ -21,13 +21,14 @@ struct place {
     char dir[PATH_BYTES];
     struct small_net s;
     int sink, warnings;
-    char last[1200]; /* line of the log */
+    char last[1200], before[1200]; /* lines of the log */
 };
 
 static void listen(void *ctx, enum log_level level, const char *line)
 {
     struct place *p = ctx;
     p->warnings += level != LOG_INFO;
+    memcpy(p->before, p->last, sizeof p->before);
     snprintf(p->last, sizeof p->last, "%s", line);
 }
 
@@ -246,8 +247,10 @@ static void expect_fallback(struct place *p, const char *file)
     checkpoint_path(p->dir, 10, damaged, &e);
     snprintf(aside, sizeof aside, "%s.corrupt", damaged);
     assert_int_equal(latest(p, &e), 5);
-    assert_non_null(strstr(p->last, file));
-    assert_non_null(strstr(p->last, "offset "));
+    assert_non_null(strstr(p->before, file));
+    assert_non_null(strstr(p->before, "offset "));
+    assert_non_null(strstr(p->last, "continuing from step 5, "));
+    assert_non_null(strstr(p->last, "instead of step 10"));
     assert_int_equal(rename(aside, damaged), 0);
 }
 
