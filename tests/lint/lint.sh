@@ -34,7 +34,7 @@ src/engine: base nn backend arch objective optim data engine
 src/exp: base nn backend arch objective optim data engine exp
 src/cmd: base nn backend arch objective optim data engine exp cmd tui
 tui: base objective engine tui
-kernels: base nn kernels optim
+kernels: base nn kernels optim data
 '
 wrong=$(echo "$directions" | while IFS=: read -r dir allowed; do
     [ -d "$dir" ] || continue
