@@ -67,6 +67,7 @@ struct engine {
     char saved_path[PATH_BYTES];
     int64_t retry_at; /* microseconds; 0: the last save did not fail */
     int64_t retry_wait;
+    bool gave_up;     /* the last save */
     double best_top1; /* per cent, NaN: none yet */
     int64_t start_usec;
 

@@ -32,8 +32,10 @@ static int persist(struct engine *e, struct err *err)
     int64_t end = clock_usec() + e->settings.checkpoint.retry_seconds * 1000000, pause = PAUSE_MS;
     for (;;) {
         int64_t left = (end - clock_usec()) / 1000;
-        if (left <= 0)
+        if (left <= 0) {
+            e->gave_up = true;
             return err_prefix(err, "the last step could not be saved");
+        }
         rest(e, pause < left ? pause : left);
         if (e->stopping == STOP_ABANDON || save_quietly(e, err) == 0)
             return 0;

@@ -254,7 +254,7 @@ static int finish(struct engine *e, struct err *err)
 /* Bad data or a full disk leaves the weights sound: what has been learned is saved. */
 static bool worth_saving(const struct engine *e, const struct err *err)
 {
-    return e->ready &&
+    return e->ready && !e->gave_up &&
            (err->code == EXIT_DATA || err->code == EXIT_NOINPUT || err->code == EXIT_IO);
 }
 

@@ -94,6 +94,8 @@ static void alone_it_gives_up_in_the_end(void **state)
     assert_non_null(strstr(e.msg, "the last step could not be saved"));
     assert_int_equal(tiny_count(&t, EV_CHECKPOINT), 0);
     assert_true(tiny_count(&t, EV_SAVE_FAILED) >= 3);
+    for (int i = tiny_wait_state(&t, STATE_FAILED, 0) - 1; i < t.n; i++)
+        assert_int_not_equal(t.events[i].kind, EV_SAVE_FAILED); /* having given up, not once more */
     tiny_free(&t);
 }
 
