@@ -2,11 +2,10 @@
 # Hopper, and as PTX for what comes later. Beside each object lies what the assembler says of its
 # kernels' resources.
 cuda_kernel_sources = kernels/augment.cu kernels/bias.cu kernels/column_sum.cu kernels/contrastive.cu \
-	kernels/elementwise.cu \
-	kernels/globalpool.cu kernels/judge.cu kernels/l2norm.cu kernels/layout.cu kernels/norm_backward.cu \
-	kernels/norm_forward.cu kernels/pool.cu kernels/update.cu kernels/xent.cu
+	kernels/elementwise.cu kernels/globalpool.cu kernels/judge.cu kernels/l2norm.cu kernels/layout.cu \
+	kernels/norm_backward.cu kernels/norm_forward.cu kernels/pool.cu kernels/update.cu kernels/xent.cu
 cuda_objects = $(cuda_kernel_sources:.cu=.o)
-EXTRA_DIST += $(cuda_kernel_sources)
+EXTRA_DIST += $(cuda_kernel_sources) kernels/kernels.table
 CLEANFILES += $(cuda_objects) $(cuda_kernel_sources:.cu=.d) $(cuda_kernel_sources:.cu=.ptxas)
 
 cuda_architectures = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]

@@ -1,4 +1,4 @@
 # Files of tests/lint/.
-dist_check_SCRIPTS += tests/lint/lint.sh
-TESTS += tests/lint/lint.sh
+dist_check_SCRIPTS += tests/lint/lint.sh tests/lint/ptxas.sh
+TESTS += tests/lint/lint.sh tests/lint/ptxas.sh
 dist_tests += tests/lint/lint.sh
