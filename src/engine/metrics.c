@@ -61,6 +61,8 @@ static int drain(struct metrics *m)
 {
     size_t done = 0;
     int errnum = 0;
+    if (m->n_rows == 0)
+        return 0;
     while (done < m->n_rows && !errnum) {
         ssize_t n = write(m->fd, m->rows + done, m->n_rows - done);
         if (n > 0)
