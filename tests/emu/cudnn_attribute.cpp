@@ -257,6 +257,8 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor,
         return CUDNN_STATUS_SUCCESS;
     if (type == CUDNN_TYPE_BACKEND_DESCRIPTOR)
         return get_refs(*r, v, n, out);
-    memcpy(out, v.bytes.data(), (size_t)n * size_of(type));
+    if (n > 0)
+        if (n)
+        memcpy(out, v.bytes.data(), (size_t)n * size_of(type));
     return CUDNN_STATUS_SUCCESS;
 }
