@@ -55,10 +55,11 @@ static int open_device(struct device *dev, int index, const struct device_option
     return class->open(dev, index, o, e);
 }
 
-/* An open device has the module's class; there is nothing to close here. */
+/* An open device has the module's class. */
 static void close_device(struct device *dev)
 {
-    (void)dev;
+    if (dev->class && dev->class != &cuda_backend)
+        dev->class->close(dev);
 }
 
 const struct backend_class cuda_backend = {
