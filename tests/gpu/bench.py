@@ -116,6 +116,22 @@ def loss(run):
         against(run, f'loss.{other}', seen['ours'], seen[other], 'ms', shell_words(ours(rows)) + ' | ' + shell_words(peer), False)
 
 
+def engines(run):
+    """Which fusions cuDNN makes plans of here; the whole list is in the notes."""
+    argv = [os.path.join(run.bundle, 'tests/gpu/engines')]
+    if not os.path.exists(argv[0]):
+        raise Skip('this build has no CUDA backend')
+    done = run.command(argv, ok=None)
+    found = re.findall(r'^# engine (\S+) (\S+) (yes|no): (.*)$', done.out, re.M)
+    if not found:
+        skipped = re.findall(r'# SKIP (.*)', done.out)
+        raise Skip(skipped[0]) if skipped else Trouble(f'exit code {done.rc}: {done.last_words()}')
+    for dtype in ('bf16', 'fp16'):
+        here = [(name, yes == 'yes', text) for name, kind, yes, text in found if kind == dtype]
+        run.record(f'engines.{dtype}', sum(yes for _, yes, _ in here), argv,
+                   note='; '.join(f'{name}: {text if yes else "no, " + text}' for name, yes, text in here))
+
+
 CEILINGS = '''
 import json, time, torch
 def best(f):
@@ -192,5 +208,5 @@ def start(run):
     run.record('start.first-step', statistics.median(seconds[1:]), argv, note=f'without cached plans {seconds[0]:.2f} s')
 
 
-STEPS = [('ceilings', 30, ceilings), ('r18-2048', 130, step('r18-2048')), ('r18-256', 100, step('r18-256')), ('plan', 30, plan), ('loss', 70, loss),
-         ('whole-training', 60, whole_training), ('start', 40, start), ('r50-512', 150, step('r50-512'))]
+STEPS = [('ceilings', 30, ceilings), ('engines', 60, engines), ('r18-2048', 130, step('r18-2048')), ('r18-256', 100, step('r18-256')), ('plan', 30, plan), ('loss', 70, loss),
+         ('whole-training', 60, whole_training), ('start', 40, start), ('r50-512', 120, step('r50-512'))]
