@@ -61,7 +61,8 @@ static int submit(struct trainer *t, struct err *e)
     find_bounds(t, b, f);
     for (int g = 0; g < GROUP_N; g++)
         hyper[g] = hyper_of(t, (enum param_group)g, step);
-    f->lr = (double)hyper[GROUP_ENCODER].lr;
+    f->lr = schedule_rate(&t->settings.schedule, t->settings.optimizer.lr, step, t->scheduled,
+                          t->per_epoch);
     int rc = feed_images(&t->feed, t->plan, t->loader, b, e) != 0 ||
              plan_upload(t->plan, "labels", b->labels, e) != 0 ||
              step_submit(t->step, hyper, e) != 0;

@@ -7,8 +7,8 @@ emu_headers = tests/emu/cuda_emulation.h tests/emu/cuda_intrinsics.h tests/emu/c
 emu_module = tests/emu/supcon-cuda.so
 emu_objects = $(emu_sources:.cpp=.emu) $(cuda_kernel_sources:.cu=.emu)
 EXTRA_DIST += $(emu_sources) $(emu_headers) tests/emu/selftest.cpp
-dist_check_SCRIPTS += tests/emu/ops.sh
-TESTS += tests/emu/ops.sh tests/emu/selftest
+dist_check_SCRIPTS += tests/emu/ops.sh tests/emu/train.sh
+TESTS += tests/emu/ops.sh tests/emu/train.sh tests/emu/selftest
 CLEANFILES += $(emu_objects) $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu tests/emu/selftest.emu.d tests/emu/selftest
 
 emu_compile = $(CC) -x c++ -std=c++17 -DSUPCON_CUDA_EMULATION -D_GNU_SOURCE -fPIC $(CUDA_CPPFLAGS) -I$(top_srcdir)/tests/emu \
@@ -48,3 +48,22 @@ tests/emu/selftest: tests/emu/absent.sh
 	cp $(srcdir)/tests/emu/absent.sh $@
 endif
 EXTRA_DIST += tests/emu/absent.sh
+
+# The kernels' launchers against plain loops; needs nothing of the backend.
+kernels_test_sources = tests/emu/kernels_augment.cpp tests/emu/kernels_flat.cpp tests/emu/kernels_layout.cpp \
+	tests/emu/kernels_main.cpp tests/emu/kernels_maps.cpp tests/emu/kernels_norm.cpp tests/emu/kernels_pools.cpp \
+	tests/emu/kernels_rows.cpp
+kernels_test_objects = $(kernels_test_sources:.cpp=.emu) $(cuda_kernel_sources:.cu=.emu)
+EXTRA_DIST += $(kernels_test_sources) tests/emu/kernels_test.h
+TESTS += tests/emu/kernels
+CLEANFILES += $(kernels_test_sources:.cpp=.emu) $(kernels_test_sources:.cpp=.emu.d) tests/emu/kernels
+-include $(kernels_test_sources:.cpp=.emu.d)
+if CUDA
+tests/emu/kernels: $(kernels_test_objects) $(emu_core) libsupcon.a
+	$(AM_V_CCLD)$(CC) $(CFLAGS) $(SUPCON_CFLAGS) $(LDFLAGS) -o $@ $(kernels_test_objects) $(emu_core) libsupcon.a \
+		$(supcon_libs) $(LIBS) -lstdc++ -lm
+else
+tests/emu/kernels: tests/emu/absent.sh
+	@$(MKDIR_P) $(@D)
+	cp $(srcdir)/tests/emu/absent.sh $@
+endif
