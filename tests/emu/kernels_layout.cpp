@@ -1,0 +1,67 @@
+/* Layouts: images and filters, there and back. */
+#include "kernels_test.h"
+
+static void check_images(const k_map &m)
+{
+    int64_t pixels = m.h * m.w, n = m.n * m.c * pixels;
+    float *planes = fresh<float>(n, 1), *back = fresh<float>(n, 2);
+    elements x = map_new(m);
+    bool good = true;
+    for (int64_t i = 0; i < n; i++)
+        planes[i] = m.bf16 ? bf16_widen(bf16_narrow((float)drawn(1, i))) : (float)drawn(1, i);
+    int rc = k_to_nhwc(nullptr, &m, planes, x.p);
+    for (int64_t i = 0; i < x.n; i++) {
+        int64_t ch = i % m.cs, pixel = i / m.cs % pixels, image = i / m.cs / pixels;
+        double want = ch < m.c ? (double)planes[(image * m.c + ch) * pixels + pixel] : 0;
+        good &= get(x, i) == want;
+    }
+    rc |= k_from_nhwc(nullptr, &m, x.p, back);
+    good &= rc == 0 && memcmp(planes, back, (size_t)n * sizeof *planes) == 0;
+    report(good && memory_done(), "images [%d,%d,%d,%d] to NHWC and back, %s", (int)m.n, m.c, m.h,
+           m.w, m.bf16 ? "bf16" : "f32");
+}
+
+static bool packed_is_right(const k_filter &f, const float *w, const elements &packed)
+{
+    bool good = true;
+    int taps = f.r * f.s;
+    for (int64_t i = 0; i < packed.n; i++) {
+        int64_t ch = i % f.cs, tap = i / f.cs % taps, k = i / f.cs / taps;
+        bool real = ch < f.c && k < f.k;
+        good &= get(packed, i) == (real ? (double)w[(k * f.c + ch) * taps + tap] : 0);
+    }
+    return good;
+}
+
+static void check_filter(int k, int c, int r, int s, int bf16)
+{
+    k_filter f = {k, (k + 7) / 8 * 8, c, (c + 7) / 8 * 8, r, s, bf16};
+    int64_t n = (int64_t)k * c * r * s, stored = (int64_t)f.ks * f.cs * r * s;
+    float *w = fresh<float>(n, 1), *back = fresh<float>(n, 3);
+    elements packed = elements_new(bf16, stored);
+    for (int64_t i = 0; i < n; i++)
+        w[i] = bf16_widen(bf16_narrow((float)drawn(1, i)));
+    bool good = k_pack_filter(nullptr, &f, w, packed.p) == 0 && packed_is_right(f, w, packed);
+    float *gradient = fresh<float>(stored);
+    for (int64_t i = 0; i < stored; i++)
+        gradient[i] = (float)get(packed, i);
+    good &= k_unpack_filter(nullptr, &f, gradient, back) == 0;
+    good &= memcmp(w, back, (size_t)n * sizeof *w) == 0;
+    report(good && memory_done(), "filter [%d,%d,%d,%d] packed and back, %s", k, c, r, s,
+           bf16 ? "bf16" : "f32");
+}
+
+void test_layout()
+{
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        check_images(map_of(2, 5, 7, 3, bf16));
+        check_images(map_of(1, 1, 1, 20, bf16));
+        check_images(map_of(3, 20, 20, 16, bf16));
+        check_filter(16, 3, 7, 7, bf16);
+        check_filter(5, 300, 3, 3, bf16);
+        check_filter(9, 20, 1, 1, bf16);
+        check_filter(8, 3, 19, 19, bf16);
+    }
+    k_filter vast = {8, 8, 8, 8, 40, 40, 0};
+    report(k_pack_filter(nullptr, &vast, nullptr, nullptr) != 0, "a filter of 40x40 is refused");
+}
