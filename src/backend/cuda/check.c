@@ -47,8 +47,7 @@ int cuda_check(struct err *e, int status, const char *call)
     int n = name_length(call);
     if (is_lost(status))
         return err_set(e, EXIT_UNAVAILABLE,
-                       "the GPU was lost (%.*s: %s: %s); the last checkpoint is intact, resume the "
-                       "run from it",
+                       "the GPU was lost (%.*s: %s: %s); resume the run from its last checkpoint",
                        n, call, cudaGetErrorName(error), cudaGetErrorString(error));
     (void)cudaGetLastError(); /* this one does not stay */
     return err_set(e, error == cudaErrorMemoryAllocation ? EXIT_OS : EXIT_SOFTWARE,

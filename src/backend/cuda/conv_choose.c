@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    MAX_CANDIDATES = 20,
+    MAX_CANDIDATES = 32,
     MAX_COMPILED = 4, /* of those whose kernels are compiled when the plan is made: it takes time */
     ROUNDS = 5,       /* the first warms up */
     REPEATS_MAX = 20,
