@@ -51,6 +51,9 @@ struct columns {
 
 enum { COLUMN_WIDTH = 32, ROWS_PER_THREAD = 4 };
 
+/* A chunk is a multiple of the rows that a block takes with 4 loads a thread, so that only the last
+ * one is ragged; blocks are at most COLUMN_GRID, so that all run at once. rows and octets > 0. */
+
 HD struct columns columns_of(int64_t rows, int octets)
 {
     struct columns c;
@@ -60,10 +63,10 @@ HD struct columns columns_of(int64_t rows, int octets)
     c.width = (int)ceil_div(octets, c.tiles);
     c.tiles = (int)ceil_div(octets, c.width);
     c.height = BLOCK / c.width;
-    int64_t most = ceil_div(rows, (int64_t)c.height * ROWS_PER_THREAD);
-    int64_t want = ceil_div(COLUMN_GRID, c.tiles);
+    int64_t unit = (int64_t)c.height * ROWS_PER_THREAD, most = ceil_div(rows, unit);
+    int64_t want = COLUMN_GRID / c.tiles;
     want = want < most ? want : most;
-    c.chunk = ceil_div(rows, want < 1 ? 1 : want);
+    c.chunk = round_up(ceil_div(rows, want < 1 ? 1 : want), unit);
     c.chunks = (int)ceil_div(rows, c.chunk < 1 ? 1 : c.chunk);
     return c;
 }

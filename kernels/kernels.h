@@ -24,7 +24,8 @@ struct CUstream_st; /* cudaStream_t is a pointer to it */
 
 enum { CHANNEL_ALIGN = 8 };
 
-/* An NHWC tensor: n images, h x w pixels, c channels of which cs are stored. */
+/* An NHWC tensor: n images, h x w pixels, c channels of which cs are stored; at most 2^35 elements
+ * (cudaErrorInvalidValue), and 2^31 in an image. */
 struct k_map {
     int64_t n;
     int h, w, c, cs;

@@ -16,6 +16,12 @@ static inline struct columns norm_columns(const struct k_map *m)
     return columns_of(norm_rows(m), m->cs / OCTET);
 }
 
+/* Octets are counted in 32 bits. */
+static inline bool norm_fits(const struct k_map *m)
+{
+    return norm_rows(m) * (m->cs / OCTET) <= (int64_t)UINT32_MAX;
+}
+
 /* f32 [chunks][2][cs]: sums of the chunks; then [3][cs]: struct norm_gradient, field by field. */
 static inline float *norm_partial(const struct k_norm *n)
 {

@@ -186,7 +186,7 @@ static int gradient_map(struct CUstream_st *stream, const struct k_norm *n, cons
 int k_norm_backward(struct CUstream_st *stream, const struct k_norm *n)
 {
     struct columns c = norm_columns(&n->map);
-    int failed = sums(stream, n, c);
+    int failed = norm_fits(&n->map) ? sums(stream, n, c) : (int)cudaErrorInvalidValue;
     if (!failed)
         failed = LAUNCH(norm_total, (unsigned)ceil_div(n->map.cs, JOIN_CHANNELS),
                         dim3(JOIN_CHANNELS, JOIN_ROWS), 0, stream, *n, c, norm_partial(n),

@@ -176,6 +176,8 @@ static int map(struct CUstream_st *stream, const struct k_norm *n, const float *
                const float *var)
 {
     struct columns c = norm_columns(&n->map);
+    if (!norm_fits(&n->map))
+        return (int)cudaErrorInvalidValue;
     if (n->map.bf16)
         return LAUNCH(norm_map<bfloat16>, column_grid(c), BLOCK, 0, stream, *n, c, mean, var);
     return LAUNCH(norm_map<float>, column_grid(c), BLOCK, 0, stream, *n, c, mean, var);
@@ -193,7 +195,7 @@ static int moments(struct CUstream_st *stream, const struct k_norm *n, const str
 int k_norm_forward(struct CUstream_st *stream, const struct k_norm *n)
 {
     struct columns c = norm_columns(&n->map);
-    int failed = moments(stream, n, c);
+    int failed = norm_fits(&n->map) ? moments(stream, n, c) : (int)cudaErrorInvalidValue;
     if (!failed)
         failed = LAUNCH(norm_join, (unsigned)ceil_div(n->map.cs, JOIN_CHANNELS),
                         dim3(JOIN_CHANNELS, JOIN_ROWS), 0, stream, c, norm_partial(n), n->eps,

@@ -105,3 +105,9 @@ if !SANITIZED
 TESTS += tests/unit/cuda_plans # cuDNN does not free all it takes
 endif
 endif
+
+# the CUDA kernels' arithmetic
+check_PROGRAMS += tests/unit/kernel_math
+tests_unit_kernel_math_SOURCES = tests/unit/kernel_math.c
+tests_unit_kernel_math_LDADD = $(test_libs)
+TESTS += tests/unit/kernel_math
