@@ -17,3 +17,5 @@ dist_check_SCRIPTS += tests/cli/embed.sh
 TESTS += tests/cli/embed.sh
 dist_check_SCRIPTS += tests/cli/paths.sh
 TESTS += tests/cli/paths.sh
+dist_check_SCRIPTS += tests/cli/devices.sh
+TESTS += tests/cli/devices.sh
