@@ -1,4 +1,5 @@
 /* supcon bench: how fast a training step is, or the contrastive loss alone, and what it needs. */
+#include "cmd/bench_augment.h"
 #include "cmd/bench_loss.h"
 #include "cmd/bench_step.h"
 #include "cmd/cmd.h"
@@ -26,6 +27,19 @@ static int loss_only(const struct cmd_args *args, const struct settings *s, stru
         whole(args, "warmup", 0, 1000000, 3, &o.warmup, e) < 0)
         return -1;
     return bench_loss_only(&o, e);
+}
+
+static int augment_only(const struct cmd_args *args, const struct settings *s, struct err *e)
+{
+    struct bench_augment o = {.settings = s, .views = 2, .json = cmd_has(args, "json")};
+    if (s->augment.views > 0)
+        o.views = (int)s->augment.views;
+    return whole(args, "size", 1, 4096, 32, &o.size, e) < 0 ||
+                   whole(args, "batch-size", 1, 1 << 20, 64, &o.batch, e) < 0 ||
+                   whole(args, "steps", 1, 1000000, 50, &o.steps, e) < 0 ||
+                   whole(args, "warmup", 0, 1000000, 5, &o.warmup, e) < 0
+               ? -1
+               : bench_augment_only(&o, e);
 }
 
 static int read_options(const struct cmd_args *args, const struct settings *s, struct bench_step *o,
@@ -100,7 +114,9 @@ static int run(const struct cmd_args *args, struct err *e)
     struct settings *s = calloc(1, sizeof *s);
     int rc = s ? cmd_settings(args, NULL, s, NULL, e) : err_set(e, EXIT_OS, "out of memory");
     if (rc == 0)
-        rc = (cmd_has(args, "loss-only") ? loss_only : whole_step)(args, s, e);
+        rc = (cmd_has(args, "loss-only")      ? loss_only
+              : cmd_has(args, "augment-only") ? augment_only
+                                              : whole_step)(args, s, e);
     free(s);
     return rc;
 }
@@ -116,11 +132,15 @@ static const struct cmd_option options[] = {
     {"dtype", 0, "TYPE", "compute in f32 or bf16 [auto]", "model.dtype", false},
     CMD_OPTION_DEVICE,
     CMD_OPTION_THREADS,
-    {"steps", 0, "N", "time N steps [6, or 20 with --loss-only]", NULL, false},
-    {"warmup", 0, "N", "make N steps before that [2, or 3 with --loss-only]", NULL, false},
+    {"steps", 0, "N", "time N steps [6; 20 with --loss-only, 50 with --augment-only]", NULL, false},
+    {"warmup", 0, "N", "make N steps before that [2; 3 with --loss-only, 5 with --augment-only]",
+     NULL, false},
     {"loss-only", 0, NULL, "time the contrastive loss alone, on random rows", NULL, false},
     {"rows", 0, "M", "with --loss-only, use M rows: two views of M/2 samples [2048]", NULL, false},
     {"dim", 0, "D", "with --loss-only, use rows of length D [128]", NULL, false},
+    {"augment-only", 0, NULL, "time augmentation alone, of random images", NULL, false},
+    {"augment", 0, "POLICY", "with --augment-only, augment by POLICY [simaugment]",
+     "augment.policy", false},
     CMD_OPTION_JSON,
     {0},
 };
@@ -136,7 +156,8 @@ const struct cmd_class cmd_bench = {
         "is lost between them); the rate of convolutions and linear layers, counted as direct ones, "
         "with its share of the peak arithmetic of the device, which is measured on multiply-adds "
         "that stay in registers (Winograd's convolutions multiply less, so that more than 100 % "
-        "is possible); and the peak memory, counted from before the network is made.",
+        "is possible); and the peak memory, counted from before the network is made. "
+        "--augment-only tells what a batch of views costs one core, or the device that makes it.",
     .options = options,
     .run = run,
 };

@@ -69,23 +69,30 @@ void feed_close(struct feed *f)
     memset(f, 0, sizeof *f);
 }
 
+int feed_upload(struct feed *f, const struct tensor *out, const struct batch *b, struct err *e)
+{
+    size_t rows = (size_t)out->dim[0], samples = rows / (size_t)b->views;
+    size_t bytes = rows * sizeof *b->params;
+    if (bytes > f->params_bytes)
+        return err_set(e, EXIT_SOFTWARE, "a batch of %zu views is larger than was foreseen", rows);
+    if (b->sources &&
+        upload(f, f->images, b->sources, samples * dataset_image_bytes(f->data), e) != 0)
+        return -1;
+    return upload(f, f->params, b->params, bytes, e);
+}
+
+int feed_augment(struct feed *f, struct tensor *out, const struct loader *loader, struct err *e)
+{
+    struct device_augment a = {
+        .shape = loader_shape(loader), .images = f->images, .params = f->params};
+    return f->dev->class->augment(f->dev, &a, out, e);
+}
+
 int feed_images(struct feed *f, struct plan *p, const struct loader *loader, const struct batch *b,
                 struct err *e)
 {
     if (!f->on_device)
         return plan_upload(p, "images", b->images, e);
     struct tensor out = *plan_tensor(p, "images");
-    size_t bytes = (size_t)out.dim[0] * sizeof *b->params;
-    struct device_augment a = {
-        .shape = loader_shape(loader), .images = f->images, .params = f->params};
-    if (bytes > f->params_bytes)
-        return err_set(e, EXIT_SOFTWARE, "a batch of %lld views is larger than was foreseen",
-                       (long long)out.dim[0]);
-    size_t samples = (size_t)out.dim[0] / (size_t)b->views;
-    if (b->sources &&
-        upload(f, f->images, b->sources, samples * dataset_image_bytes(f->data), e) != 0)
-        return -1;
-    if (upload(f, f->params, b->params, bytes, e) != 0)
-        return -1;
-    return f->dev->class->augment(f->dev, &a, &out, e);
+    return feed_upload(f, &out, b, e) != 0 ? -1 : feed_augment(f, &out, loader, e);
 }

@@ -28,4 +28,9 @@ void feed_close(struct feed *); /* a zeroed one is fine */
 int feed_images(struct feed *, struct plan *, const struct loader *, const struct batch *,
                 struct err *);
 
+/* Its two halves where the device augments: what a batch needs goes there, and the views of it are
+ * made. */
+int feed_upload(struct feed *, const struct tensor *out, const struct batch *, struct err *);
+int feed_augment(struct feed *, struct tensor *out, const struct loader *, struct err *);
+
 #endif
