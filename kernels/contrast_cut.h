@@ -25,7 +25,7 @@ enum {
 struct contrast_cut {
     int rows, width;             /* padded: multiples of CONTRAST_ROWS and CONTRAST_STEP */
     int chunks;                  /* of CONTRAST_CHUNK, the last may be narrower */
-    int row_blocks, spans, span; /* span: columns of one, a multiple of CONTRAST_ROWS */
+    int row_blocks, spans, span; /* span: columns of one, whole tiles */
 };
 
 HD struct contrast_cut contrast_cut_of(int64_t m, int d)
@@ -39,9 +39,8 @@ HD struct contrast_cut contrast_cut_of(int64_t m, int d)
     c.spans =
         c.row_blocks <= full / 2 ? full / c.row_blocks : (int)ceil_div(2 * full, c.row_blocks);
     c.spans = c.spans > c.row_blocks ? c.row_blocks : c.spans;
-    int blocks = (int)ceil_div(c.row_blocks, c.spans); /* of 128 columns in a span */
-    c.span = blocks * CONTRAST_ROWS;
-    c.spans = (int)ceil_div(c.row_blocks, blocks);
+    c.span = (int)round_up(ceil_div(c.rows, c.spans), CONTRAST_LOOK);
+    c.spans = (int)ceil_div(c.rows, c.span);
     return c;
 }
 

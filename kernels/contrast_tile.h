@@ -58,7 +58,8 @@ __device__ inline struct place contrast_place(void)
     return p;
 }
 
-/* ROWS rows from `first` on, `width` elements from `at` on, of every plane. All threads. */
+/* ROWS rows from `first` on, `width` elements from `at` on, of every plane. All threads; the tile
+ * is there after copies_done() of each and a barrier. */
 template <int METHOD, int ROWS>
 __device__ inline void load_tile(unsigned char *tile, const unsigned char *z,
                                  const struct contrast_cut &cut, int first, int at, int width)
@@ -66,13 +67,15 @@ __device__ inline void load_tile(unsigned char *tile, const unsigned char *z,
     const int element = METHOD == K_CONTRAST_F32 ? 4 : 2;
     const int row_bytes = METHOD == K_CONTRAST_F32 ? PITCH_F32 * 4 : PITCH_BF16 * 2;
     const int planes = METHOD == K_CONTRAST_BF16X3 ? 2 : 1;
-    int vectors = width * element / 16, n = planes * ROWS * vectors;
-    for (int i = (int)threadIdx.x; i < n; i += CONTRAST_THREADS) {
-        int v = i % vectors, row = i / vectors; /* row: of all planes */
+    const int vectors = width * element / 16, rows_on = CONTRAST_THREADS / vectors;
+    int v = (int)threadIdx.x % vectors, row = (int)threadIdx.x / vectors; /* row: of all planes */
+    while (row < planes * ROWS) {
         int64_t from = (int64_t)(row / ROWS) * cut.rows + first + row % ROWS;
-        const uint4 *source = reinterpret_cast<const uint4 *>(
-            z + (from * cut.width + at) * element + (int64_t)v * 16);
-        *reinterpret_cast<uint4 *>(tile + row * row_bytes + v * 16) = *source;
+        copy_16(tile + row * row_bytes + v * 16, z + (from * cut.width + at) * element + v * 16);
+        row += rows_on;
+        v += CONTRAST_THREADS - rows_on * vectors;
+        row += v >= vectors;
+        v -= v >= vectors ? vectors : 0;
     }
 }
 

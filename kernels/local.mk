@@ -1,7 +1,8 @@
 # Files of kernels/: CUDA sources, which nvcc compiles into the CUDA backend's module, for Ampere, for
 # Hopper, and as PTX for what comes later. Beside each object lies what the assembler says of its
 # kernels' resources.
-cuda_kernel_sources = kernels/augment.cu kernels/bias.cu kernels/column_sum.cu kernels/contrastive.cu \
+cuda_kernel_sources = kernels/augment.cu kernels/bias.cu kernels/column_sum.cu kernels/contrast_backward.cu \
+	kernels/contrast_forward.cu kernels/contrast_prepare.cu \
 	kernels/elementwise.cu kernels/globalpool.cu kernels/judge.cu kernels/l2norm.cu kernels/layout.cu \
 	kernels/norm_backward.cu kernels/norm_forward.cu kernels/pool.cu kernels/update.cu kernels/xent.cu
 cuda_objects = $(cuda_kernel_sources:.cu=.o)

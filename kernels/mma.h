@@ -48,6 +48,19 @@ __device__ inline void load_transposed(uint32_t r[4], const void *row)
                  : "memory");
 }
 
+/* 16 bytes of global memory to shared memory, on their way until copies_done(). */
+__device__ inline void copy_16(void *to, const void *from)
+{
+    uint32_t address = (uint32_t)__cvta_generic_to_shared(to);
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from) : "memory");
+}
+
+/* Those of this thread; others see them after a barrier. */
+__device__ inline void copies_done(void)
+{
+    asm volatile("cp.async.wait_all;" ::: "memory");
+}
+
 /* 2^x to 2 units in the last place; 0 below 2^-126. */
 __device__ inline float fast_exp2(float x)
 {
@@ -145,6 +158,16 @@ inline void load_transposed(uint32_t r[4], const void *row)
 {
     matrix_lane mine = {static_cast<const unsigned char *>(row), r};
     emu_meet(EMU_HERE("load_transposed"), 0xffffffffu, &mine, matrices_warp<true>);
+}
+
+inline void copy_16(void *to, const void *from)
+{
+    emu_copy_later(to, from, 16);
+}
+
+inline void copies_done()
+{
+    emu_copies_done();
 }
 
 inline float fast_exp2(float x)

@@ -31,6 +31,12 @@ struct thread {
     int flag;
 };
 
+struct copy {
+    void *to;
+    const void *from;
+    size_t bytes;
+};
+
 struct warp {
     unsigned alive, waiting;
 };
@@ -46,6 +52,7 @@ const size_t shared_default = 48 << 10, shared_most = 227 << 10;
 
 std::vector<thread> threads;
 std::vector<warp> warps;
+std::vector<std::vector<copy>> copies; /* of each thread */
 int current, n_at_barrier, n_done, reduced;
 const launch *running;
 char *dynamic_shared;
@@ -228,6 +235,7 @@ void start_block(uint64_t number)
                             0};
         warps[i / 32].alive = i % 32 == 0 ? 1 : warps[i / 32].alive << 1 | 1;
         warps[i / 32].waiting = 0;
+        copies[i].clear();
     }
     n_at_barrier = n_done = 0;
     failure.clear();
@@ -310,6 +318,7 @@ void run_grid(const launch &l)
     std::vector<uint64_t> order = numbers(n), blocks = numbers(n_blocks);
     running = &l;
     threads.resize(n);
+    copies.resize(n);
     warps.resize((n + 31) / 32);
     draws = emu_seed();
     shuffle(blocks);
@@ -375,6 +384,20 @@ void emu_meet(const emu_place &place, unsigned mask, void *mine, void (*fn)(void
         give_up(failure);
     if (emu_seed())
         yield_as(READY);
+}
+
+void emu_copy_later(void *to, const void *from, size_t bytes)
+{
+    if ((uintptr_t)to % bytes || (uintptr_t)from % bytes)
+        give_up("an asynchronous copy is not aligned");
+    copies[(size_t)current].push_back(copy{to, from, bytes});
+}
+
+void emu_copies_done()
+{
+    for (const copy &c : copies[(size_t)current])
+        memcpy(c.to, c.from, c.bytes);
+    copies[(size_t)current].clear();
 }
 
 unsigned emu_ballot(const emu_place &place, unsigned mask, bool flag)

@@ -105,6 +105,10 @@ void emu_meet(const emu_place &, unsigned mask, void *mine,
               void (*fn)(void **lanes, unsigned mask));
 int emu_lane();
 
+/* Bytes that are copied only when the thread waits for them, at addresses of that alignment. */
+void emu_copy_later(void *to, const void *from, size_t bytes);
+void emu_copies_done();
+
 template <class T> struct emu_shuffle {
     T value, result;
     int source; /* lane that is read; below 0: none, the own value stays */

@@ -259,6 +259,6 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor,
         return get_refs(*r, v, n, out);
     if (n > 0)
         if (n)
-        memcpy(out, v.bytes.data(), (size_t)n * size_of(type));
+            memcpy(out, v.bytes.data(), (size_t)n * size_of(type));
     return CUDNN_STATUS_SUCCESS;
 }

@@ -7,8 +7,8 @@ emu_headers = tests/emu/cuda_emulation.h tests/emu/cuda_intrinsics.h tests/emu/c
 emu_module = tests/emu/supcon-cuda.so
 emu_objects = $(emu_sources:.cpp=.emu) $(cuda_kernel_sources:.cu=.emu)
 EXTRA_DIST += $(emu_sources) $(emu_headers) tests/emu/selftest.cpp
-dist_check_SCRIPTS += tests/emu/ops.sh tests/emu/train.sh
-TESTS += tests/emu/ops.sh tests/emu/train.sh tests/emu/selftest
+dist_check_SCRIPTS += tests/emu/golden.sh tests/emu/ops.sh tests/emu/train.sh
+TESTS += tests/emu/golden.sh tests/emu/ops.sh tests/emu/train.sh tests/emu/selftest
 CLEANFILES += $(emu_objects) $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu tests/emu/selftest.emu.d tests/emu/selftest
 
 emu_compile = $(CC) -x c++ -std=c++17 -DSUPCON_CUDA_EMULATION -D_GNU_SOURCE -fPIC $(CUDA_CPPFLAGS) -I$(top_srcdir)/tests/emu \
@@ -64,6 +64,22 @@ tests/emu/kernels: $(kernels_test_objects) $(emu_core) libsupcon.a
 		$(supcon_libs) $(LIBS) -lstdc++ -lm
 else
 tests/emu/kernels: tests/emu/absent.sh
+	@$(MKDIR_P) $(@D)
+	cp $(srcdir)/tests/emu/absent.sh $@
+endif
+
+# The contrastive loss: every method, sizes that the op cases do not reach.
+contrast_test_objects = tests/emu/contrast.emu kernels/contrast_backward.emu kernels/contrast_forward.emu \
+	kernels/contrast_prepare.emu
+EXTRA_DIST += tests/emu/contrast.cpp
+TESTS += tests/emu/contrast
+CLEANFILES += tests/emu/contrast.emu tests/emu/contrast.emu.d tests/emu/contrast
+-include tests/emu/contrast.emu.d
+if CUDA
+tests/emu/contrast: $(contrast_test_objects) $(emu_core)
+	$(AM_V_CCLD)$(CC) $(CFLAGS) $(SUPCON_CFLAGS) $(LDFLAGS) -o $@ $(contrast_test_objects) $(emu_core) -lstdc++ -lm
+else
+tests/emu/contrast: tests/emu/absent.sh
 	@$(MKDIR_P) $(@D)
 	cp $(srcdir)/tests/emu/absent.sh $@
 endif

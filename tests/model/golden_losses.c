@@ -129,14 +129,15 @@ static int check(struct device *dev, const char *path, struct err *e)
     return rc;
 }
 
-int main(void)
+/* On the CPU, or on the device that the command line names. */
+int main(int argc, char **argv)
 {
     const char *shared = getenv("SUPCON_SHARED");
     struct device dev = {0};
     struct device_options options = {.threads = 0};
     struct err e = {0};
     int failures = 0;
-    if (device_open(&dev, "cpu", &options, &e)) {
+    if (device_open(&dev, argc > 1 ? argv[1] : "cpu", &options, &e)) {
         printf("Bail out! %s\n", e.msg);
         return 1;
     }
