@@ -12,8 +12,7 @@
 
 enum {
     MAX_CANDIDATES = 32,
-    MAX_COMPILED = 4, /* of those whose kernels are compiled when the plan is made: it takes time */
-    ROUNDS = 5,       /* the first warms up */
+    ROUNDS = 5, /* the first warms up */
     REPEATS_MAX = 20,
     WORKSPACE_FREE = 256 << 20, /* bytes; beyond, a plan may take what its operands take */
 };
@@ -42,7 +41,7 @@ struct race {
     enum conv_pass pass;
     struct dnn_graph graph[2]; /* [1]: with a narrow gradient of the weights */
     struct candidate *c;
-    int n, room, compiled; /* room: how many there may be */
+    int n, room; /* room: how many there may be */
     cudaEvent_t start, end;
 };
 
@@ -127,8 +126,7 @@ static bool admit(struct race *r, struct dnn_config *config, bool narrow)
 {
     struct err ignored = {0};
     struct candidate *c = &r->c[r->n];
-    bool compiles = config->notes & DNN_COMPILES;
-    if (r->n == r->room || unwanted(r, config->notes) || (compiles && r->compiled == MAX_COMPILED))
+    if (r->n == r->room || unwanted(r, config->notes))
         return false;
     *c = (struct candidate){.config = *config, .narrow = narrow, .repeats = 1, .ms = NEVER};
     if (dnn_plan_init(&c->plan, &r->graph[narrow], config, &ignored))
@@ -137,9 +135,20 @@ static bool admit(struct race *r, struct dnn_config *config, bool narrow)
         dnn_plan_done(&c->plan);
         return false;
     }
-    r->compiled += compiles;
     r->n++;
     return true;
+}
+
+/* Plans whose kernels are compiled when they are made take a second each, now and at every start:
+ * they are looked at when there are no others. */
+static void admit_all(struct race *r, struct dnn_config *all, int n, bool narrow)
+{
+    int before = r->n;
+    for (unsigned compiles = 0; compiles <= DNN_COMPILES; compiles += DNN_COMPILES)
+        for (int i = 0; i < n && (!compiles || r->n == before); i++)
+            if (all[i].config && (all[i].notes & DNN_COMPILES) == compiles &&
+                admit(r, &all[i], narrow))
+                all[i].config = NULL; /* is the candidate's now */
 }
 
 static int gather_from(struct race *r, bool narrow, struct err *e)
@@ -149,10 +158,9 @@ static int gather_from(struct race *r, bool narrow, struct err *e)
         return err_set(e, EXIT_OS, "out of memory while choosing algorithms");
     int rc = make_graph(&r->graph[narrow], r->dev, r->shape, r->pass, narrow, e);
     int n = rc ? 0 : dnn_configs(&r->graph[narrow], all);
-    r->compiled = 0;
+    admit_all(r, all, n, narrow);
     for (int i = 0; i < n; i++)
-        if (!admit(r, &all[i], narrow))
-            dnn_config_done(&all[i]);
+        dnn_config_done(&all[i]);
     free(all);
     return rc;
 }
