@@ -111,3 +111,9 @@ check_PROGRAMS += tests/unit/kernel_math
 tests_unit_kernel_math_SOURCES = tests/unit/kernel_math.c
 tests_unit_kernel_math_LDADD = $(test_libs)
 TESTS += tests/unit/kernel_math
+
+# the CUDA device, emulated
+check_PROGRAMS += tests/unit/cuda_device
+tests_unit_cuda_device_SOURCES = tests/unit/cuda_device.c
+tests_unit_cuda_device_LDADD = $(test_libs)
+TESTS += tests/unit/cuda_device

@@ -84,11 +84,10 @@ static int rebuild(struct conv_pass_plan *p, struct device *dev, const struct dn
     struct dnn_config config = {0};
     struct err why = {.msg = "it is no choice of an engine"};
     p->narrow = strncmp(text, NARROW, sizeof NARROW - 1) == 0;
-    if (p->narrow)
-        text += sizeof NARROW - 1;
+    const char *choice = p->narrow ? text + sizeof NARROW - 1 : text;
     int rc = make_graph(&p->graph, dev, shape, pass, p->narrow, &why);
     if (rc == 0)
-        rc = dnn_config_parse(&config, &p->graph, text, &why);
+        rc = dnn_config_parse(&config, &p->graph, choice, &why);
     if (rc == 0)
         rc = dnn_plan_init(&p->plan, &p->graph, &config, &why);
     dnn_config_done(&config);
