@@ -196,8 +196,7 @@ __device__ inline void blurred_view(const struct augment_job &j, const struct vi
         __syncthreads();
         blur_columns(j, y0, rows, taps, ring, band);
         __syncthreads();
-        blur_rows(j, first, y0, rows, taps, band, view);
-        __syncthreads();
+        blur_rows(j, first, y0, rows, taps, band, view); /* while the ring is filled again */
     }
 }
 

@@ -106,10 +106,10 @@ void test_augment()
 {
     static const augment_shape colour = {3, 32, 32, {.49f, .48f, .45f}, {.25f, .24f, .26f}, 32, 32},
                                grey = {1, 28, 28, {.13f}, {.31f}, 28, 28},
-                               wide = {3, 40, 190, {.5f, .4f, .3f}, {.2f, .3f, .2f}, 44, 200};
+                               wide = {3, 60, 190, {.5f, .4f, .3f}, {.2f, .3f, .2f}, 64, 200};
     check("32 pixels", colour, 0);
     check("32 pixels", colour, 1);
     check("one channel", grey, 0);
-    check("wider than high", wide, 1);
+    check("wider than high, four bands", wide, 1);
     check_bands();
 }
