@@ -21,7 +21,7 @@
  * all, from the second-level cache.
  *
  * Resources: 128 threads of at most 255 registers (backward, 128 of them hold gradients and 32
- * products), 105 KiB of shared memory: two blocks per multiprocessor, one loads while the other
+ * products), 96 KiB of shared memory: two blocks per multiprocessor, one loads while the other
  * multiplies. Everything is summed in one order: spans by their numbers, then rows in a tree.
  */
 #ifndef SUPCON_KERNELS_CONTRAST_H

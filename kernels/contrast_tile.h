@@ -7,9 +7,11 @@
  * bf16x3: each number is hi + lo, two bf16 of which hi is the number rounded; the product is
  * hi hi + hi lo + lo hi, all with f32 sums, and what is left out is 2^-18 of it.
  *
- * Shared memory, bytes per row: 2 x 272 (hi and lo), 272, or 528 (f32): 16 more than the chunk, so
- * that eight rows at one column lie in different banks. Two matrices of rows share each load of a
- * column operand: 12 loads of 512 bytes for 48 products.
+ * A row takes 256 bytes in shared memory (bf16; lo lies behind all rows of hi) or 512 (f32). Its
+ * 16-byte vectors are exchanged, v with v ^ row % 8, so that eight rows at one column lie in
+ * different banks without a byte of padding: 96 KiB are what a block may have on every GPU since
+ * sm_80. Two matrices of rows share each load of a column operand: 12 loads of 512 bytes for 48
+ * products.
  */
 #ifndef SUPCON_KERNELS_CONTRAST_TILE_H
 #define SUPCON_KERNELS_CONTRAST_TILE_H
@@ -20,8 +22,8 @@
 #include "kernels/warp.h"
 
 enum {
-    PITCH_BF16 = CONTRAST_CHUNK + 8, /* elements */
-    PITCH_F32 = CONTRAST_CHUNK + 4,
+    ROW_BF16 = CONTRAST_CHUNK * 2, /* bytes */
+    ROW_F32 = CONTRAST_CHUNK * 4,
     WARP_ROWS = 32,
     OUT_TILES = CONTRAST_CHUNK / 8,
 };
@@ -39,7 +41,7 @@ HD size_t contrast_element(int method)
 
 HD int contrast_row_bytes(int method)
 {
-    return method == K_CONTRAST_F32 ? PITCH_F32 * 4 : PITCH_BF16 * 2;
+    return method == K_CONTRAST_F32 ? ROW_F32 : ROW_BF16;
 }
 
 HD int contrast_tile_bytes(int method, int rows)
@@ -58,6 +60,12 @@ __device__ inline struct place contrast_place(void)
     return p;
 }
 
+/* Where vector v of a row is, from the row's first byte. */
+HD int contrast_vector(int row, int v)
+{
+    return (v ^ (row & 7)) * 16;
+}
+
 /* ROWS rows from `first` on, `width` elements from `at` on, of every plane. All threads; the tile
  * is there after copies_done() of each and a barrier. */
 template <int METHOD, int ROWS>
@@ -65,13 +73,14 @@ __device__ inline void load_tile(unsigned char *tile, const unsigned char *z,
                                  const struct contrast_cut &cut, int first, int at, int width)
 {
     const int element = METHOD == K_CONTRAST_F32 ? 4 : 2;
-    const int row_bytes = METHOD == K_CONTRAST_F32 ? PITCH_F32 * 4 : PITCH_BF16 * 2;
+    const int row_bytes = METHOD == K_CONTRAST_F32 ? ROW_F32 : ROW_BF16;
     const int planes = METHOD == K_CONTRAST_BF16X3 ? 2 : 1;
     const int vectors = width * element / 16, rows_on = CONTRAST_THREADS / vectors;
     int v = (int)threadIdx.x % vectors, row = (int)threadIdx.x / vectors; /* row: of all planes */
     while (row < planes * ROWS) {
         int64_t from = (int64_t)(row / ROWS) * cut.rows + first + row % ROWS;
-        copy_16(tile + row * row_bytes + v * 16, z + (from * cut.width + at) * element + v * 16);
+        copy_16(tile + row * row_bytes + contrast_vector(row, v),
+                z + (from * cut.width + at) * element + v * 16);
         row += rows_on;
         v += CONTRAST_THREADS - rows_on * vectors;
         row += v >= vectors;
@@ -97,27 +106,27 @@ __device__ inline void multiply_bf16(float c[2][COLUMNS / 8][4], const unsigned 
 {
     const bool split = METHOD == K_CONTRAST_BF16X3;
     const int lane = (int)threadIdx.x % WARP;
-    const uint16_t *a = reinterpret_cast<const uint16_t *>(rows) +
-                        (contrast_place().row + lane % 16) * PITCH_BF16 + lane / 16 * 8;
-    const uint16_t *b = reinterpret_cast<const uint16_t *>(columns) +
-                        (lane / 16 * 8 + lane % 8) * PITCH_BF16 + lane / 8 % 2 * 8;
-    const int low_a = CONTRAST_ROWS * PITCH_BF16, low_b = COLUMNS * PITCH_BF16;
+    const unsigned char *a = rows + (contrast_place().row + lane % 16) * ROW_BF16;
+    const unsigned char *b = columns + (lane / 16 * 8 + lane % 8) * ROW_BF16;
+    const int low_a = CONTRAST_ROWS * ROW_BF16, low_b = COLUMNS * ROW_BF16;
 #pragma unroll 2
     for (int k = 0; k < width; k += 16) {
+        const unsigned char *ak = a + contrast_vector(lane, k / 8 + lane / 16);
+        const unsigned char *bk = b + contrast_vector(lane, k / 8 + lane / 8 % 2);
         uint32_t high[2][4], low[2][4], bh[4], bl[4];
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-            load_matrices(high[i], a + i * 16 * PITCH_BF16 + k);
+            load_matrices(high[i], ak + i * 16 * ROW_BF16);
             if (split)
-                load_matrices(low[i], a + low_a + i * 16 * PITCH_BF16 + k);
+                load_matrices(low[i], ak + low_a + i * 16 * ROW_BF16);
         }
 #pragma unroll
         for (int n = 0; n < COLUMNS / 8; n += 2) {
-            load_matrices(bh, b + n * 8 * PITCH_BF16 + k);
+            load_matrices(bh, bk + n * 8 * ROW_BF16);
             multiply_pair(&c[0][n], &c[1][n], high, bh);
             if (!split)
                 continue;
-            load_matrices(bl, b + low_b + n * 8 * PITCH_BF16 + k);
+            load_matrices(bl, bk + low_b + n * 8 * ROW_BF16);
             multiply_pair(&c[0][n], &c[1][n], high, bl);
             multiply_pair(&c[0][n], &c[1][n], low, bh);
         }
@@ -137,19 +146,20 @@ __device__ inline void multiply_f32(float c[2][COLUMNS / 8][4], const unsigned c
                                     const unsigned char *columns, int width)
 {
     const struct place p = contrast_place();
-    const float *a = reinterpret_cast<const float *>(rows) + (p.row + p.g) * PITCH_F32;
-    const float *b = reinterpret_cast<const float *>(columns) + 2 * p.t * PITCH_F32;
+    const unsigned char *a = rows + (p.row + p.g) * ROW_F32, *b = columns + 2 * p.t * ROW_F32;
 #pragma unroll 1
     for (int k = 0; k < width; k += 4) {
         float4 x[4];
 #pragma unroll
         for (int r = 0; r < 4; r++)
-            x[r] = *reinterpret_cast<const float4 *>(a + r * 8 * PITCH_F32 + k);
+            x[r] = *reinterpret_cast<const float4 *>(a + r * 8 * ROW_F32 +
+                                                     contrast_vector(p.g, k / 4));
 #pragma unroll
         for (int n = 0; n < COLUMNS / 8; n++)
 #pragma unroll
             for (int e = 0; e < 2; e++) {
-                float4 y = *reinterpret_cast<const float4 *>(b + (n * 8 + e) * PITCH_F32 + k);
+                float4 y = *reinterpret_cast<const float4 *>(b + (n * 8 + e) * ROW_F32 +
+                                                             contrast_vector(2 * p.t + e, k / 4));
 #pragma unroll
                 for (int r = 0; r < 4; r++)
                     c[r / 2][n][r % 2 * 2 + e] = add_products(c[r / 2][n][r % 2 * 2 + e], x[r], y);
@@ -187,9 +197,8 @@ __device__ inline void spread_bf16(float out[2][OUT_TILES][4],
                                    const unsigned char *columns, int width)
 {
     const bool split = METHOD == K_CONTRAST_BF16X3;
-    const int lane = (int)threadIdx.x % WARP, below = CONTRAST_PULL * PITCH_BF16;
-    const uint16_t *z =
-        reinterpret_cast<const uint16_t *>(columns) + lane % 16 * PITCH_BF16 + lane / 16 * 8;
+    const int lane = (int)threadIdx.x % WARP, below = CONTRAST_PULL * ROW_BF16;
+    const unsigned char *z = columns + lane % 16 * ROW_BF16;
 #pragma unroll
     for (int k = 0; k < CONTRAST_PULL / 16; k++) {
         uint32_t high[2][4], low[2][4], zh[4], zl[4];
@@ -204,13 +213,32 @@ __device__ inline void spread_bf16(float out[2][OUT_TILES][4],
         for (int n = 0; n < OUT_TILES; n += 2) {
             if (n * 8 >= width)
                 break;
-            load_transposed(zh, z + k * 16 * PITCH_BF16 + n * 8);
+            const unsigned char *zn = z + k * 16 * ROW_BF16 + contrast_vector(lane, n + lane / 16);
+            load_transposed(zh, zn);
             multiply_pair(&out[0][n], &out[1][n], high, zh);
             if (!split)
                 continue;
-            load_transposed(zl, z + below + k * 16 * PITCH_BF16 + n * 8);
+            load_transposed(zl, zn + below);
             multiply_pair(&out[0][n], &out[1][n], high, zl);
             multiply_pair(&out[0][n], &out[1][n], low, zh);
+        }
+    }
+}
+
+/* out += x z of one column, x the weights of the thread's four rows. */
+__device__ inline void spread_column(float out[2][OUT_TILES][4], const float x[4],
+                                     const unsigned char *z, int column, int t, int width)
+{
+#pragma unroll
+    for (int n = 0; n < OUT_TILES; n++) {
+        if (n * 8 >= width)
+            break;
+        float2 y = *reinterpret_cast<const float2 *>(z + contrast_vector(column, 2 * n + t / 2) +
+                                                     t % 2 * 8);
+#pragma unroll
+        for (int r = 0; r < 4; r++) {
+            out[r / 2][n][r % 2 * 2] = fmaf(x[r], y.x, out[r / 2][n][r % 2 * 2]);
+            out[r / 2][n][r % 2 * 2 + 1] = fmaf(x[r], y.y, out[r / 2][n][r % 2 * 2 + 1]);
         }
     }
 }
@@ -221,24 +249,17 @@ __device__ inline void spread_f32(float out[2][OUT_TILES][4],
                                   const unsigned char *columns, int width)
 {
     const struct place p = contrast_place();
-    const float *z = reinterpret_cast<const float *>(columns) + 2 * p.t;
 #pragma unroll
-    for (int j = 0; j < CONTRAST_PULL; j++) {
-        float x[4];
+    for (int k = 0; k < CONTRAST_PULL / 4; k++) {
+#pragma unroll 1
+        for (int owner = 0; owner < 4; owner++) {
+            int column = k / 2 * 8 + owner * 2 + k % 2;
+            float x[4];
 #pragma unroll
-        for (int r = 0; r < 4; r++)
-            x[r] =
-                __shfl_sync(0xffffffffu, w[r / 2][j / 8][r % 2 * 2 + j % 2], p.g * 4 + j % 8 / 2);
-#pragma unroll
-        for (int n = 0; n < OUT_TILES; n++) {
-            if (n * 8 >= width)
-                break;
-            float2 y = *reinterpret_cast<const float2 *>(z + j * PITCH_F32 + n * 8);
-#pragma unroll
-            for (int r = 0; r < 4; r++) {
-                out[r / 2][n][r % 2 * 2] = fmaf(x[r], y.x, out[r / 2][n][r % 2 * 2]);
-                out[r / 2][n][r % 2 * 2 + 1] = fmaf(x[r], y.y, out[r / 2][n][r % 2 * 2 + 1]);
-            }
+            for (int r = 0; r < 4; r++)
+                x[r] =
+                    __shfl_sync(0xffffffffu, w[r / 2][k / 2][r % 2 * 2 + k % 2], p.g * 4 + owner);
+            spread_column(out, x, columns + column * ROW_F32, column, p.t, width);
         }
     }
 }

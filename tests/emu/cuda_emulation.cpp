@@ -48,7 +48,7 @@ struct launch {
     std::function<void()> body;
 };
 
-const size_t shared_default = 48 << 10, shared_most = 227 << 10;
+const size_t shared_default = 48 << 10;
 
 std::vector<thread> threads;
 std::vector<warp> warps;
@@ -446,7 +446,7 @@ unsigned long emu_seed()
 
 cudaError_t emu_allow_shared(const void *kernel, size_t bytes)
 {
-    if (bytes > shared_most)
+    if (bytes > emu_shared_most())
         return emu_error(cudaErrorInvalidValue);
     allowed[kernel] = bytes;
     return cudaSuccess;

@@ -102,6 +102,13 @@ bool emu_is_device(const void *p, size_t n)
 
 /* --- devices --- */
 
+/* By compute capability: consumer GPUs have less than those of data centres. */
+size_t emu_shared_most()
+{
+    long sm = number("SUPCON_EMULATION_SM", 90);
+    return (size_t)(sm >= 90 ? 227 : sm == 80 || sm == 87 ? 163 : 99) << 10;
+}
+
 cudaError_t cudaDriverGetVersion(int *out)
 {
     *out = (int)number("SUPCON_EMULATION_DRIVER", CUDART_VERSION);
@@ -143,8 +150,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int i)
     p->warpSize = 32;
     p->maxThreadsPerBlock = 1024;
     p->sharedMemPerBlock = 48 << 10;
-    p->sharedMemPerBlockOptin = 227 << 10;
-    p->sharedMemPerMultiprocessor = 228 << 10;
+    p->sharedMemPerBlockOptin = emu_shared_most();
+    p->sharedMemPerMultiprocessor = p->sharedMemPerBlockOptin + (1 << 10);
     p->regsPerBlock = p->regsPerMultiprocessor = 65536;
     p->maxThreadsPerMultiProcessor = 2048;
     p->l2CacheSize = 50 << 20;

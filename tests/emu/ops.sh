@@ -25,6 +25,6 @@ cases() {
 
 {
     cases cuda-emulated "" SUPCON_EMULATION_SEED=0
-    cases "cuda-emulated, other order, late" "" SUPCON_EMULATION_SEED=3 SUPCON_EMULATION_DELAY=1
+    cases "cuda-emulated, other order, late" "" SUPCON_EMULATION_SEED=3 SUPCON_EMULATION_DELAY=1 SUPCON_EMULATION_SM=86
     cases "cuda-emulated, bf16x3" "supcon simclr" SUPCON_CUDA_CONTRAST=bf16x3 SUPCON_EMULATION_SEED=8
 } | awk '/^(not )?ok/ {sub(/ok/, "ok " ++n)} {print} END {print "1.." n}'

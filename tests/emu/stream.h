@@ -31,6 +31,9 @@ bool emu_is_device(const void *p, size_t n);
 /* Dynamic shared memory that a launch of `kernel` may use, beyond 48 KiB. */
 cudaError_t emu_allow_shared(const void *kernel, size_t bytes);
 
+/* What may be allowed at most. */
+size_t emu_shared_most();
+
 /* SUPCON_EMULATION_SEED, 0 if not set. */
 unsigned long emu_seed();
 
