@@ -13,18 +13,30 @@ struct column_terms {
 };
 
 /* Products become weights, for one row of a thread. */
-__device__ inline void weigh(float (*x)[4], int half, int row, int first, float lse, float share,
-                             int group, const struct column_terms *terms, int t,
-                             const struct contrast &c, bool edge)
+__device__ inline void weigh(float (*x)[4], int half, float lse, float share, int group,
+                             const struct column_terms *terms, const struct contrast &c)
 {
+    const int t = contrast_place().t;
 #pragma unroll
     for (int k = 0; k < CONTRAST_PULL / 4; k++) {
-        int at = k / 2 * 8 + 2 * t + k % 2, column = first + at;
+        int at = k / 2 * 8 + 2 * t + k % 2;
         float s = x[k / 2][half * 2 + k % 2] * c.scale;
         float w = fast_exp2(s - lse) + fast_exp2(s - terms->lse[at]);
         w -= terms->group[at] == group ? share + terms->share[at] : 0;
-        bool pair = !edge || (column != row && column < c.m);
-        x[k / 2][half * 2 + k % 2] = pair ? w : 0;
+        x[k / 2][half * 2 + k % 2] = w;
+    }
+}
+
+/* No weight for a row in its own gradient, nor for padding. */
+__device__ inline void clear_no_pairs(float w[2][CONTRAST_PULL / 8][4], int row0, int first,
+                                      const struct contrast &c)
+{
+#pragma unroll
+    for (int i = 0; i < CONTRAST_PULL; i++) {
+        int r = i / (CONTRAST_PULL / 4), k = i % (CONTRAST_PULL / 4);
+        int column = first + k / 2 * 8 + 2 * contrast_place().t + k % 2;
+        if (column == row0 + row_of(r) || column >= c.m)
+            w[r / 2][k / 2][r % 2 * 2 + k % 2] = 0;
     }
 }
 
@@ -50,7 +62,7 @@ static __global__ void __launch_bounds__(CONTRAST_THREADS, 2) contrast_pull(stru
     SHARED(unsigned char, rows);
     __shared__ struct column_terms terms;
     unsigned char *columns = rows + contrast_tile_bytes(METHOD, CONTRAST_ROWS);
-    const int row0 = (int)blockIdx.x * CONTRAST_ROWS, t = contrast_place().t;
+    const int row0 = (int)blockIdx.x * CONTRAST_ROWS;
     const int begin = (int)blockIdx.y * c.cut.span, chunk = (int)blockIdx.z;
     const int end = begin + c.cut.span < c.cut.rows ? begin + c.cut.span : c.cut.rows;
     const int width = contrast_chunk(&c.cut, chunk);
@@ -71,9 +83,10 @@ static __global__ void __launch_bounds__(CONTRAST_THREADS, 2) contrast_pull(stru
 #pragma unroll
         for (int r = 0; r < 4; r++) {
             int row = row0 + row_of(r);
-            weigh(p[r / 2], r % 2, row, first, c.lse[row], c.share[row], c.group[row], &terms, t, c,
-                  edge);
+            weigh(p[r / 2], r % 2, c.lse[row], c.share[row], c.group[row], &terms, c);
         }
+        if (edge)
+            clear_no_pairs(p, row0, first, c);
         spread<METHOD>(out, p, columns, width);
     }
     store_gradient(c, out, row0, chunk * CONTRAST_CHUNK, width);

@@ -11,17 +11,17 @@ enum { FINISH_THREADS = CONTRAST_ROWS };
 
 /* --- tiles --- */
 
-/* What the 16 columns a thread has of a tile are to its row. `edge`: some are no pairs. */
+/* What the 16 columns a thread has of a tile are to its row. EDGE: some are no pairs. */
+template <bool EDGE>
 __device__ inline void see(struct contrast_seen *s, const float (*x)[4], int half, int row,
-                           int first, int group, const int32_t *groups, const struct contrast &c,
-                           bool edge)
+                           int first, int group, const int32_t *groups, const struct contrast &c)
 {
     float y[CONTRAST_LOOK / 4], top = s->top;
     int nearest = s->nearest;
 #pragma unroll
     for (int k = 0; k < CONTRAST_LOOK / 4; k++) {
         int column = k / 2 * 8 + k % 2;
-        bool pair = !edge || (first + column != row && first + column < c.m);
+        bool pair = !EDGE || (first + column != row && first + column < c.m);
         bool positive = pair && groups[column] == group;
         y[k] = pair ? x[k / 2][half * 2 + k % 2] : CONTRAST_NO_PAIR;
         s->positive += positive ? y[k] : 0;
@@ -35,6 +35,18 @@ __device__ inline void see(struct contrast_seen *s, const float (*x)[4], int hal
         s->sum += fast_exp2((y[k] - top) * c.scale);
     s->top = top;
     s->nearest = nearest;
+}
+
+template <bool EDGE>
+__device__ inline void see_rows(struct contrast_seen seen[4],
+                                const float p[2][CONTRAST_LOOK / 8][4], int row0, int first,
+                                const int group[4], const int32_t *groups, const struct contrast &c)
+{
+    const int t = contrast_place().t;
+#pragma unroll
+    for (int r = 0; r < 4; r++)
+        see<EDGE>(&seen[r], p[r / 2], r % 2, row0 + row_of(r), first + 2 * t, group[r],
+                  groups + 2 * t, c);
 }
 
 /* Of the lane `reach` away. */
@@ -74,10 +86,10 @@ static __global__ void __launch_bounds__(CONTRAST_THREADS, 2) contrast_look(stru
             groups[threadIdx.x] = c.group[first + (int)threadIdx.x];
         products<METHOD, CONTRAST_LOOK>(p, rows, columns, c, row0, first, first == begin,
                                         c.cut.chunks - 1);
-#pragma unroll
-        for (int r = 0; r < 4; r++)
-            see(&seen[r], p[r / 2], r % 2, row0 + row_of(r), first + 2 * t, group[r],
-                groups + 2 * t, c, edge);
+        if (edge)
+            see_rows<true>(seen, p, row0, first, group, groups, c);
+        else
+            see_rows<false>(seen, p, row0, first, group, groups, c);
     }
 #pragma unroll
     for (int r = 0; r < 4; r++) {
