@@ -156,24 +156,31 @@ static int allocate_separately(struct plan *p, int n, struct err *e)
 }
 
 /* Nearly all of an arena grows with the number of images; a tenth is left for what does not. */
-static int check_room(const struct plan *p, struct err *e)
+static int check_room(const struct plan *p, size_t bytes, const char *what, struct err *e)
 {
     static const double mib = 1048576;
     const struct backend_class *c = p->dev->class;
     size_t room = c->memory_free ? c->memory_free(p->dev) : 0;
     int64_t rows = 1;
-    if (room == 0 || p->arena_bytes <= room)
+    if (room == 0 || bytes <= room)
         return 0;
     for (int i = p->graph->n_values - 1; i >= 0; i--)
         if (p->graph->values[i].input && p->graph->values[i].ndim > 1)
             rows = p->graph->values[i].dim[0];
     return err_set(e, EXIT_OS,
                    "%s has too little memory: %lld images at once (train.batch_size times views) "
-                   "need %.0f MiB for activations and workspace, %.0f MiB of %.0f MiB are free; "
-                   "about %lld images would fit",
-                   p->dev->info.id, (long long)rows, (double)p->arena_bytes / mib,
-                   (double)room / mib, (double)p->dev->info.memory_bytes / mib,
-                   (long long)(0.9 * (double)rows * (double)room / (double)p->arena_bytes));
+                   "need %.0f MiB for %s, %.0f MiB of %.0f MiB are free; about %lld images would "
+                   "fit",
+                   p->dev->info.id, (long long)rows, (double)bytes / mib, what, (double)room / mib,
+                   (double)p->dev->info.memory_bytes / mib,
+                   (long long)(0.9 * (double)rows * (double)room / (double)bytes));
+}
+
+/* Before anything is timed: timing wants memory too, and takes its time. */
+static int check_activations(struct plan *p, struct err *e)
+{
+    set_extents(p);
+    return check_room(p, memplan_floor(p->extents, p->n_extents), "activations alone", e);
 }
 
 static int allocate(struct plan *p, struct err *e)
@@ -188,7 +195,7 @@ static int allocate(struct plan *p, struct err *e)
         return err_set(e, EXIT_OS, "out of memory for a plan");
     if (!memplan_check(p->extents, n, p->arena_bytes, &a, &b))
         return err_set(e, EXIT_SOFTWARE, "the memory plan lets buffers %d and %d overlap", a, b);
-    if (check_room(p, e) < 0)
+    if (check_room(p, p->arena_bytes, "activations and workspace", e) < 0)
         return -1;
     if (p->arena_bytes && p->dev->class->alloc(p->dev, p->arena_bytes, &p->arena, e) < 0)
         return err_prefix(e, "activations, gradients and workspace of %.1f MiB",
@@ -252,6 +259,8 @@ static int compile(struct plan *p, const struct graph *g, struct err *e)
     for (int i = 0; i < p->schedule->n_buffers; i++)
         if (describe(p, i, e) < 0)
             return -1;
+    if (check_activations(p, e) < 0)
+        return -1;
     for (int i = 0; i < p->graph->n_nodes; i++)
         if (tuning_part(p->dev->tuning, i + 1, p->graph->n_nodes, e) < 0 || prepare(p, i, e) < 0)
             return -1;

@@ -198,6 +198,9 @@ static void too_large_a_batch_is_refused_with_what_fits(void **state)
     assert_int_equal(e.code, EXIT_OS);
     assert_non_null(strstr(e.msg, "16 images at once")); /* 8 of two views */
     assert_non_null(strstr(e.msg, "about 14 images would fit"));
+    assert_int_equal(ready_within(&t, 1 << 20, &e), -1);
+    trainer_close(&t);
+    assert_non_null(strstr(e.msg, "activations alone")); /* refused before timing */
 }
 
 int main(void)
