@@ -222,8 +222,11 @@ __global__ void __launch_bounds__(BLOCK)
     int ch = (int)(blockIdx.x * BLOCK + threadIdx.x);
     if (ch >= n.map.c || (held && *held))
         return;
+    double unbiased = norm_unbiased(n.rstd[ch], n.eps, count);
+    if (!norm_is_finite(n.mean[ch]) || !norm_is_finite((float)unbiased))
+        return; /* loss and gradients can be finite all the same */
     mean[ch] = norm_blend(mean[ch], n.mean[ch], n.momentum);
-    var[ch] = norm_blend(var[ch], norm_unbiased(n.rstd[ch], n.eps, count), n.momentum);
+    var[ch] = norm_blend(var[ch], unbiased, n.momentum);
 }
 
 int k_norm_commit(struct CUstream_st *stream, const struct k_norm *n, float *mean, float *var,

@@ -96,6 +96,11 @@ HD double norm_unbiased(float rstd, float eps, double count)
     return (variance < 0 ? 0 : variance) * count / (count - 1);
 }
 
+HD int norm_is_finite(float x)
+{
+    return x - x == 0;
+}
+
 HD float norm_blend(float running, double batch, float momentum)
 {
     return (float)((1 - (double)momentum) * (double)running + (double)momentum * batch);

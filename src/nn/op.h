@@ -1,25 +1,36 @@
+/* clang-format off */
 /*
  * The ops: what a graph is made of, and the contract between a plan and a backend's kernels.
  *
  * Inputs and outputs of each op, in order (logical shapes):
- *   OP_CONV        x [N,C,H,W], w [K,C,R,S], [b [K]]                              -> y [N,K,H',W']
- *   OP_BATCHNORM   x [N,C,H,W], gamma [C], beta [C], mean [C], var [C], [skip as x] -> y as x
- *                  mean and var are the running statistics. training: batch statistics, biased
- * variance, eps 1e-5; commit(): running = (1 - momentum) * running + momentum * batch, variance
- * unbiased, momentum 0.1. y = bn(x) (+ skip), then ReLU if attr.relu OP_RELU        x -> y OP_ADD
- * a, b -> y (ReLU if attr.relu) OP_MAXPOOL, OP_AVGPOOL  x [N,C,H,W] -> y [N,C,H',W']  (average
- * counts no padding: torch count_include_pad = True is irrelevant while pad = 0; with pad > 0 the
- * padding counts) OP_GLOBALPOOL  x [N,C,H,W] -> y [N,C] (f32) OP_LINEAR      x [N,C], w [K,C], b
- * [K] -> y [N,K]; ReLU if attr.relu OP_L2NORM      x [N,D] -> z [N,D] = x / max(|x|, 1e-12) OP_XENT
- * s [R,K], target -> stats [STAT_N]; mean over rows of -sum_k T_k log softmax(s)_k target: labels
- * i32 [N] with R = V*N, row v*N+n has label n, T = (1-eps) one-hot + eps/K; or soft targets f32
- * [R,K] when attr.soft OP_CONTRASTIVE z [V*N,D] (row v*N+n), labels i32 [N] -> stats [STAT_N];
- * SupCon L_out, or SimCLR when attr.simclr (labels ignored); the mean over anchors times
- * attr.scale. attr.anchors_one: only view 0 rows are anchors. An anchor without positives counts as
- * zero and stays in the mean. z is taken as given (not normalised). Activations with 4 dimensions
- * have the plan's compute dtype; everything with fewer is f32. Parameters, running statistics and
- * their gradients are plain f32 in the parameter store.
+ *
+ *   OP_CONV         x [N,C,H,W], w [K,C,R,S], [b [K]] -> y [N,K,H',W']
+ *   OP_BATCHNORM    x [N,C,H,W], gamma [C], beta [C], mean [C], var [C], [skip as x] -> y as x.
+ *                   mean and var are the running statistics. training: batch statistics, biased
+ *                   variance, eps 1e-5. y = bn(x) (+ skip), then ReLU if attr.relu.
+ *                   commit(): running = (1 - momentum) * running + momentum * batch, variance
+ *                   unbiased, momentum 0.1; a channel whose batch statistics are not finite keeps
+ *                   its running ones.
+ *   OP_RELU         x -> y
+ *   OP_ADD          a, b -> y; ReLU if attr.relu
+ *   OP_MAXPOOL,     x [N,C,H,W] -> y [N,C,H',W']; with pad > 0 the average counts the padding
+ *   OP_AVGPOOL
+ *   OP_GLOBALPOOL   x [N,C,H,W] -> y [N,C] (f32)
+ *   OP_LINEAR       x [N,C], w [K,C], b [K] -> y [N,K]; ReLU if attr.relu
+ *   OP_L2NORM       x [N,D] -> z [N,D] = x / max(|x|, 1e-12)
+ *   OP_XENT         s [R,K], target -> stats [STAT_N]; mean over rows of -sum_k T_k log softmax(s)_k.
+ *                   target: labels i32 [N] with R = V*N, row v*N+n has label n, and
+ *                   T = (1-eps) one-hot + eps/K; or soft targets f32 [R,K] when attr.soft
+ *   OP_CONTRASTIVE  z [V*N,D] (row v*N+n), labels i32 [N] -> stats [STAT_N]; SupCon L_out (Khosla et
+ *                   al. 2020), or SimCLR (Chen et al. 2020) when attr.simclr (labels are ignored);
+ *                   the mean over anchors times attr.scale. attr.anchors_one: only view 0 rows are
+ *                   anchors. An anchor without positives counts as zero and stays in the mean. z is
+ *                   taken as given (not normalised).
+ *
+ * Activations with 4 dimensions have the plan's compute dtype; everything with fewer is f32.
+ * Parameters, running statistics and their gradients are plain f32 in the parameter store.
  */
+/* clang-format on */
 #ifndef SUPCON_NN_OP_H
 #define SUPCON_NN_OP_H
 

@@ -388,6 +388,49 @@ static void peak_arithmetic_is_measured(void **state)
     device_close(&dev);
 }
 
+/* Channel 0 has a variance beyond f32, whose output is finite all the same: it keeps its running
+ * statistics, the other channel takes the batch's. */
+static void statistics_that_are_not_finite_are_not_taken(void **state)
+{
+    struct device dev;
+    struct err e = {0};
+    float x[16], running[2] = {0, 0};
+    (void)state;
+    open_with(&dev, (struct device_options){.threads = 1});
+    struct tensor in = activation(&dev, DT_F32, 2, 2, 2, 2), out = in, vector[4];
+    assert_int_equal(dev.class->alloc(&dev, out.bytes, &out.data, &e), 0);
+    for (int i = 0; i < 16; i++)
+        x[i] = (i % 2 ? 1.0f : -1.0f) * (i / 4 % 2 ? 2.0f : 1e30f);
+    assert_int_equal(dev.class->upload(&dev, &in, x, &e), 0);
+    struct call c = {.op = OP_BATCHNORM,
+                     .attr = {.training = true, .momentum = 0.1f, .eps = 1e-5f},
+                     .n_in = 5,
+                     .in = {&in},
+                     .out = &out};
+    float values[4][2] = {{1, 1}, {0, 0}, {0.5f, 0.5f}, {3, 3}};
+    for (int i = 0; i < 4; i++) {
+        vector[i] = (struct tensor){
+            .dtype = DT_F32, .ndim = 1, .dim = {2, 1, 1, 1}, .bytes = 8, .data = values[i]};
+        c.in[i + 1] = &vector[i];
+    }
+    const struct kernel *k = dev.class->kernels[OP_BATCHNORM];
+    assert_int_equal(k->prepare(&dev, &c, &e), 0);
+    c.saved = calloc(1, c.saved_bytes + 1);
+    c.workspace = aligned_alloc(64, (c.workspace_bytes + 64) / 64 * 64);
+    assert_int_equal(k->bind ? k->bind(&dev, &c, &e) : 0, 0);
+    assert_int_equal(k->forward(&dev, &c, &e), 0);
+    assert_int_equal(k->commit(&dev, &c, NULL, &e), 0);
+    memcpy(running, values[3], sizeof running);
+    assert_true(values[2][0] == 0.5f && running[0] == 3);
+    assert_true(values[2][1] == 0.45f && fabsf(running[1] - (2.7f + 0.1f * 32 / 7)) < 1e-5f);
+    k->done(&dev, &c);
+    free(c.saved);
+    free(c.workspace);
+    drop(&dev, &out);
+    drop(&dev, &in);
+    device_close(&dev);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +448,7 @@ int main(void)
         cmocka_unit_test(another_thread_computes_the_same_bits),
         cmocka_unit_test(sums_do_not_depend_on_threads),
         cmocka_unit_test(peak_arithmetic_is_measured),
+        cmocka_unit_test(statistics_that_are_not_finite_are_not_taken),
     };
     log_add(quiet, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,6 +362,8 @@ static int commit(struct device *dev, struct call *c, const uint32_t *held, stru
     if (!c->attr.training || (held && *held))
         return 0;
     for (int64_t ch = 0; ch < c->in[0]->dim[1]; ch++) {
+        if (!isfinite(n->mean[ch]) || !isfinite(n->m2[ch]))
+            continue; /* loss and gradients can be finite all the same */
         mean[ch] = (float)((1 - m) * mean[ch] + m * n->mean[ch]);
         var[ch] = (float)((1 - m) * var[ch] + m * n->m2[ch] / (count - 1));
     }
