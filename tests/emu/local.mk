@@ -7,8 +7,8 @@ emu_headers = tests/emu/cuda_emulation.h tests/emu/cuda_intrinsics.h tests/emu/c
 emu_module = tests/emu/supcon-cuda.so
 emu_objects = $(emu_sources:.cpp=.emu) $(cuda_kernel_sources:.cu=.emu)
 EXTRA_DIST += $(emu_sources) $(emu_headers) tests/emu/selftest.cpp
-dist_check_SCRIPTS += tests/emu/golden.sh tests/emu/ops.sh tests/emu/train.sh
-TESTS += tests/emu/golden.sh tests/emu/ops.sh tests/emu/train.sh tests/emu/selftest
+dist_check_SCRIPTS += tests/emu/golden.sh tests/emu/lost.sh tests/emu/ops.sh tests/emu/selftest.sh tests/emu/train.sh
+TESTS += tests/emu/golden.sh tests/emu/lost.sh tests/emu/ops.sh tests/emu/selftest.sh tests/emu/train.sh
 CLEANFILES += $(emu_objects) $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu tests/emu/selftest.emu.d tests/emu/selftest
 
 emu_compile = $(CC) -x c++ -std=c++17 -DSUPCON_CUDA_EMULATION -D_GNU_SOURCE -fPIC $(CUDA_CPPFLAGS) -I$(top_srcdir)/tests/emu \
@@ -28,7 +28,7 @@ SUFFIXES += .emu .cpp
 -include $(emu_objects:.emu=.emu.d) tests/emu/selftest.emu.d
 
 if CUDA
-check_DATA = $(emu_module)
+check_DATA = $(emu_module) tests/emu/selftest
 EXTRA_PROGRAMS = $(emu_module)
 CLEANFILES += $(emu_module)
 tests_emu_supcon_cuda_so_SOURCES = $(cuda_sources)
@@ -42,10 +42,6 @@ tests_emu_supcon_cuda_so_DEPENDENCIES = $(emu_objects)
 emu_core = tests/emu/cuda_emulation.emu tests/emu/cudart.emu tests/emu/fiber.emu tests/emu/stream.emu
 tests/emu/selftest: tests/emu/selftest.emu $(emu_core)
 	$(AM_V_CCLD)$(CC) $(CFLAGS) $(SUPCON_CFLAGS) $(LDFLAGS) -o $@ tests/emu/selftest.emu $(emu_core) -lstdc++ -lm
-else
-tests/emu/selftest: tests/emu/absent.sh
-	@$(MKDIR_P) $(@D)
-	cp $(srcdir)/tests/emu/absent.sh $@
 endif
 EXTRA_DIST += tests/emu/absent.sh
 
