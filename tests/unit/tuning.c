@@ -73,6 +73,9 @@ static void only_keys_in_use_are_written(void **state)
     tuning_free(t);
 }
 
+/* 40 characters; four of them are longer than any name. */
+#define FORTY "0123456789012345678901234567890123456789"
+
 static void a_damaged_record_is_refused_whole(void **state)
 {
     static const char *const bad[] = {
@@ -81,7 +84,7 @@ static void a_damaged_record_is_refused_whole(void **state)
         "{\"k\":{\"algorithm\":\"direct\"}}",
         "{\"k\":{\"algorithm\":\"direct\",\"ms\":-1}}",
         "{\"k\":{\"algorithm\":\"\",\"ms\":1}}",
-        "{\"k\":{\"algorithm\":\"0123456789012345678901234567890123456789\",\"ms\":1}}",
+        "{\"k\":{\"algorithm\":\"" FORTY FORTY FORTY FORTY "\",\"ms\":1}}",
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
