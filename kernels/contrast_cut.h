@@ -32,7 +32,7 @@ HD struct contrast_cut contrast_cut_of(int64_t m, int d)
 {
     const int full = 2 * SM_COUNT;
     struct contrast_cut c;
-    c.row_blocks = (int)ceil_div(m, CONTRAST_ROWS);
+    c.row_blocks = m < 1 ? 1 : (int)ceil_div(m, CONTRAST_ROWS);
     c.rows = c.row_blocks * CONTRAST_ROWS;
     c.width = (int)round_up(d, CONTRAST_STEP);
     c.chunks = (int)ceil_div(c.width, CONTRAST_CHUNK);

@@ -95,6 +95,14 @@ inline float mma_element_b(void **lanes, int k, int column)
     return mma_half(lane->b[k / 8], k % 2);
 }
 
+/* Tensor cores round sums towards zero (Fasi et al. 2021, "Numerical behavior of NVIDIA tensor
+ * cores"). */
+inline float mma_truncated(double x)
+{
+    float y = (float)x;
+    return fabs((double)y) > fabs(x) ? nextafterf(y, 0) : y;
+}
+
 inline void mma_warp(void **lanes, unsigned)
 {
     float a[16][16], b[8][16];
@@ -107,10 +115,11 @@ inline void mma_warp(void **lanes, unsigned)
     for (int row = 0; row < 16; row++)
         for (int column = 0; column < 8; column++) {
             mma_lane *lane = static_cast<mma_lane *>(lanes[row % 8 * 4 + column / 2]);
-            float *c = &lane->c[row / 8 * 2 + column % 2], sum = *c;
+            float *c = &lane->c[row / 8 * 2 + column % 2];
+            double sum = (double)*c;
             for (int k = 0; k < 16; k++)
-                sum += a[row][k] * b[column][k];
-            *c = sum;
+                sum += (double)a[row][k] * (double)b[column][k];
+            *c = mma_truncated(sum);
         }
 }
 
