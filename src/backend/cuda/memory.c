@@ -33,7 +33,11 @@ int cuda_alloc(struct device *dev, size_t bytes, void **out, struct err *e)
     }
     if (cuda_check(e, (int)status, "cudaMalloc"))
         return -1;
-    return CU(e, cudaMemsetAsync(*out, 0, bytes ? bytes : 1, cuda_of(dev)->compute));
+    if (CU(e, cudaMemsetAsync(*out, 0, bytes ? bytes : 1, cuda_of(dev)->compute)) == 0)
+        return 0;
+    (void)cudaFree(*out);
+    *out = NULL;
+    return -1;
 }
 
 void cuda_free(struct device *dev, void *p, size_t bytes)
