@@ -92,7 +92,7 @@ static void fresh_memory_is_zero(void **state)
 /* Larger than the staging buffers, and no multiple of anything. */
 static void large_transfers_come_back_whole(void **state)
 {
-    const size_t n = (129u << 20) + 3;
+    const size_t n = (65u << 20) + 3;
     uint8_t *from = malloc(n), *to = calloc(1, n), *p = take(n);
     (void)state;
     for (size_t i = 0; i < n; i++)

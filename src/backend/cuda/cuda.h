@@ -90,6 +90,7 @@ int cuda_noise(struct device *, size_t bytes, enum dtype, void **, struct err *)
 int cuda_upload(struct device *, struct tensor *dst, const void *src, struct err *);
 int cuda_download(struct device *, const struct tensor *src, void *dst, struct err *);
 void cuda_staging_done(struct cuda *);
+size_t cuda_staging_to_come(const struct cuda *); /* bytes of device memory, at most */
 
 /* letters.c */
 int cuda_letters_init(struct cuda *, struct err *);

@@ -48,11 +48,13 @@ void cuda_free(struct device *dev, void *p, size_t bytes)
         (void)cudaFree(p); /* waits for what still uses it; a lost device has nothing to free */
 }
 
+/* What transfers will still take is set aside; never 0, which would mean that nothing is known. */
 size_t cuda_memory_free(struct device *dev)
 {
-    size_t available = 0, total = 0;
-    (void)dev;
-    return cudaMemGetInfo(&available, &total) == cudaSuccess ? available : 0;
+    size_t available = 0, total = 0, aside = cuda_staging_to_come(cuda_of(dev));
+    if (cudaMemGetInfo(&available, &total) != cudaSuccess)
+        return 0;
+    return available > aside ? available - aside : 1;
 }
 
 void cuda_layout(struct device *dev, struct tensor *t)

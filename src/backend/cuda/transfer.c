@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { STAGING_MIN = 1 << 20, STAGING_MAX = 128 << 20 };
+enum { STAGING_MIN = 1 << 20, STAGING_MAX = 64 << 20 };
 
 /* A tensor cut into pieces that fit a staging buffer: images, or bytes where it lies plain. */
 struct pieces {
@@ -46,6 +46,11 @@ static void free_memory(struct cuda *c)
         c->staging[i].host = c->staging[i].device = NULL;
     }
     c->staging_bytes = 0;
+}
+
+size_t cuda_staging_to_come(const struct cuda *c)
+{
+    return c->staging_bytes < STAGING_MAX ? N_STAGING * (STAGING_MAX - c->staging_bytes) : 0;
 }
 
 void cuda_staging_done(struct cuda *c)
