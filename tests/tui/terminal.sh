@@ -19,7 +19,16 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/supcon-tui-XXXXXX") || exit 1
 unset TMUX TMUX_PANE
 tm() { tmux -L "supcon-$$" -f /dev/null "$@"; }
 holder=
-trap 'tm kill-server 2>/dev/null; [ -z "$holder" ] || kill "$holder" 2>/dev/null; rm -rf "$work"' EXIT
+# A run goes on without its terminal, which is right, but not when the test is over or was cut off.
+leave() {
+    tm kill-server 2>/dev/null
+    [ -z "$holder" ] || kill "$holder" 2>/dev/null
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/cwd")" != "$work" ] || kill -KILL "${process#/proc/}" 2>/dev/null
+    done
+    rm -rf "$work"
+}
+trap leave EXIT
 trap 'exit 1' INT TERM HUP
 
 # one session that stays, so that the server does
