@@ -35,7 +35,7 @@ tests_emu_supcon_cuda_so_SOURCES = $(cuda_sources)
 tests_emu_supcon_cuda_so_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 tests_emu_supcon_cuda_so_CFLAGS = $(SUPCON_MODULE_CFLAGS) -fPIC -fvisibility=hidden
 tests_emu_supcon_cuda_so_LDFLAGS = -shared
-tests_emu_supcon_cuda_so_LDADD = $(emu_objects) $(EMU_EXTRA) -lstdc++ -lm
+tests_emu_supcon_cuda_so_LDADD = $(emu_objects) -lstdc++ -lm
 tests_emu_supcon_cuda_so_DEPENDENCIES = $(emu_objects)
 
 # The emulation itself: its errors are found, its orders differ, its streams wait.
