@@ -2,7 +2,7 @@
 # House rules that a machine can check: include directions, sizes, words, names. Speaks TAP.
 cd "${SUPCON_SRCDIR:?}" || exit 1
 n=0
-plan=9
+plan=10
 echo "1..$plan"
 
 # result NAME OUTPUT: passes when OUTPUT is empty.
@@ -55,6 +55,9 @@ result "nobody outside the backends sees a backend's private headers" "$private"
 
 vendor=$(grep -rnE 'dnnl_|<dnnl' src tui kernels --include='*.[ch]' | grep -v '^src/backend/cpu/' || true)
 result "oneDNN stays inside the CPU backend" "$vendor"
+
+vendor=$(grep -rnE '<(cuda|cudnn|cublas|nccl)|\b(cuda|cudnn|cublasLt)[A-Z][A-Za-z]+\(' src tui --include='*.[ch]' | grep -v '^src/backend/cuda/' || true)
+result "CUDA stays inside the CUDA backend and its kernels" "$vendor"
 
 result "no file is longer than 500 lines" "$(code | xargs wc -l | awk '$2 != "total" && $1 > 500 {print $2 ": " $1 " lines"}')"
 
