@@ -136,7 +136,8 @@ static int time_steps(struct bench *b, struct bench_result *out, struct err *e)
 /* Of the device's memory where it has its own; the process's otherwise. */
 static double free_mib(struct device *dev)
 {
-    return dev->class->memory_free ? (double)dev->class->memory_free(dev) / 1048576 : 0;
+    bool own = dev->class->depth > 1 && dev->class->memory_free;
+    return own ? (double)dev->class->memory_free(dev) / 1048576 : 0;
 }
 
 static int measure_peak(struct bench *b, struct bench_result *out, struct err *e)

@@ -84,6 +84,15 @@ static int open_device(struct trainer *t, const json_t *record, struct err *e)
     return 0;
 }
 
+static void warn_of_warmup(const struct trainer *t)
+{
+    double warmup = t->settings.schedule.warmup_epochs;
+    if (warmup > 0 && warmup * (double)t->per_epoch >= (double)t->scheduled)
+        log_warn("schedule.warmup_epochs is %g and train.epochs %lld: the run ends before its rate "
+                 "has reached optimizer.lr; a shorter warm-up is better for so short a run",
+                 warmup, (long long)t->settings.train.epochs);
+}
+
 int trainer_open(struct trainer *t, const struct settings *s, const json_t *record,
                  const struct trainer_watch *w, struct err *e)
 {
@@ -98,6 +107,7 @@ int trainer_open(struct trainer *t, const struct settings *s, const json_t *reco
     snprintf(text, sizeof text, "opening data set %s", s->data.name);
     if (phase(t, e, text) != 0 || open_data(t, e) != 0)
         return -1;
+    warn_of_warmup(t);
     snprintf(text, sizeof text, "opening device %s", s->run.device);
     if (phase(t, e, text) != 0)
         return -1;

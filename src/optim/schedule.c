@@ -15,11 +15,11 @@ static double constant_factor(const struct schedule_conf *c, double t, double to
 }
 
 /* 1/2 (1 + cos(pi t / T)), lifted so that it ends at the floor (Loshchilov and Hutter 2017, without
- * restarts). */
+ * restarts). A run that ends within its warm-up never leaves the start. */
 static double cosine_factor(const struct schedule_conf *c, double t, double total, double epoch)
 {
     (void)epoch;
-    double done = total > 0.0 ? fmin(t / total, 1.0) : 1.0;
+    double done = total > 0.0 ? fmin(t / total, 1.0) : 0.0;
     return c->floor + (1.0 - c->floor) * 0.5 * (1.0 + cos(M_PI * done));
 }
 

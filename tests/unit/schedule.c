@@ -77,12 +77,26 @@ static void steps_multiply_at_their_epochs(void **state)
     assert_rate(&c, 5, 9799, 9800, 98, 0.04);
 }
 
+static void a_run_within_its_warm_up_climbs_to_its_end(void **state)
+{
+    (void)state;
+    for (int epochs = 1; epochs <= 2; epochs++) {
+        struct schedule_conf c = {.name = "cosine", .warmup_epochs = 2};
+        for (int step = 0; step < 10 * epochs; step++) {
+            double got = schedule_rate(&c, 1.0, step, 10 * epochs, 10);
+            if (!(fabs(got - (step + 1) / 20.0) < 1e-12))
+                fail_msg("step %d of %d: %g", step, 10 * epochs, got);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(constant_stays),
         cmocka_unit_test(cosine_follows_the_reference),
         cmocka_unit_test(cosine_begins_after_the_warm_up),
+        cmocka_unit_test(a_run_within_its_warm_up_climbs_to_its_end),
         cmocka_unit_test(warm_up_is_linear_from_its_first_share),
         cmocka_unit_test(warm_up_longer_than_the_run_is_cut),
         cmocka_unit_test(steps_multiply_at_their_epochs),

@@ -178,6 +178,7 @@ const struct backend_class cpu_backend = {
     .fetch = cpu_fetch,
     .depth = 1,
     .spares_memory = true,
+    .memory_free = cpu_memory_free,
     .can_fuse = can_fuse,
     .has_dtype = has_dtype,
     .preferred = DT_F32,

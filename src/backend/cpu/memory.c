@@ -5,6 +5,8 @@
  */
 #include "backend/cpu/memory.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +18,35 @@ enum { HUGE_PAGE = 2 << 20 };
 static size_t round_up(size_t bytes, size_t unit)
 {
     return (bytes + unit - 1) / unit * unit;
+}
+
+/* The number behind `key` in a file of lines "KEY: NUMBER ..."; key "": the first number of all.
+ * `otherwise` where there is none. */
+static double number_in(const char *path, const char *key, double otherwise)
+{
+    char line[256];
+    double found = otherwise;
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        size_t n = strlen(key);
+        if (strncmp(line, key, n) == 0 && sscanf(line + n, "%lf", &found) == 1)
+            break;
+    }
+    if (f)
+        fclose(f);
+    return found;
+}
+
+/* What the kernel could give without killing anybody, and what the control group still allows. */
+size_t cpu_memory_free(struct device *dev)
+{
+    (void)dev;
+    double kib =
+        number_in("/proc/meminfo", "MemAvailable:", 0) + number_in("/proc/meminfo", "SwapFree:", 0);
+    double limit = number_in("/sys/fs/cgroup/memory.max", "", INFINITY);
+    double left = limit - number_in("/sys/fs/cgroup/memory.current", "", 0);
+    double room = fmin(kib * 1024, fmax(left, 1));
+    return (size_t)room;
 }
 
 static void *map_aligned(size_t bytes)

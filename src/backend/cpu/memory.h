@@ -7,6 +7,7 @@
 
 #include "backend/cpu/cpu.h"
 
+size_t cpu_memory_free(struct device *);
 int cpu_alloc(struct device *, size_t bytes, void **, struct err *);
 void cpu_free(struct device *, void *, size_t bytes);
 
