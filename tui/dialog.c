@@ -46,8 +46,6 @@ void dialog_open(struct console *c, const struct dialog_class *class)
     c->dialog = (struct dialog){.class = class, .step = console_checkpoint(c)};
     c->help = false;
     dialog_refresh(c);
-    c->dialog.selected = c->dialog.first < c->dialog.n_choices ? c->dialog.first : 0;
-    dialog_refresh(c); /* what it says depends on what is selected */
 }
 
 static void take(struct console *c, int i)
@@ -81,7 +79,7 @@ static int choice_of(const struct dialog *d, int key)
 
 void dialog_key(struct console *c, int key)
 {
-    int i = choice_of(&c->dialog, key);
+    int i = choice_of(&c->dialog, key), digit = key - '1';
     if (key == K_CTRL('c') && c->dialog.class != &dialog_quit)
         dialog_open(c, &dialog_quit);
     else if (key == K_CTRL('c') && c->dialog.selected == 2)
@@ -94,14 +92,14 @@ void dialog_key(struct console *c, int key)
         take(c, 0);
     else if (key == K_ENTER)
         take(c, c->dialog.selected);
-    else if (i >= 0 && key <= '9')
-        select(c, i);
+    else if (digit >= 0 && digit < c->dialog.n_choices)
+        select(c, digit);
     else if (i >= 0)
         take(c, i);
 }
 
 enum { COLS_LEAST = 72 }; /* so that the frame stays while the selection moves */
-static const char hint[] = " Enter takes it, Esc closes ";
+static const char hint[] = " Digit selects, Enter takes it, Esc closes ";
 
 static int widest(const struct dialog *d, const struct canvas *c)
 {
@@ -112,7 +110,7 @@ static int widest(const struct dialog *d, const struct canvas *c)
         width = w > width ? w : width;
     }
     for (int i = 0; i < d->n_choices; i++) {
-        int w = canvas_width(c, d->choice[i].text) + 6;
+        int w = canvas_width(c, d->choice[i].text) + 8;
         width = w > width ? w : width;
     }
     return width;
@@ -135,14 +133,23 @@ static void draw_frame(struct canvas *c, struct rect r, const char *title)
     canvas_text(c, last_row, r.col + 2, r.cols - 4, STYLE_DIM, hint);
 }
 
+static bool has_letters(const struct dialog *d)
+{
+    for (int i = 0; i < d->n_choices; i++)
+        if (d->choice[i].key)
+            return true;
+    return false;
+}
+
 static void draw_choice(struct canvas *c, struct rect r, const struct dialog *d, int i)
 {
     bool selected = i == d->selected;
     char key[8] = "   ";
     if (d->choice[i].key)
         snprintf(key, sizeof key, "(%c)", d->choice[i].key);
-    canvas_textf(c, r, selected ? STYLE_SELECT : STYLE_TEXT, "%c %s %s",
-                 selected ? (int)c->glyphs->pointer : ' ', key, d->choice[i].text);
+    canvas_textf(c, r, selected ? STYLE_SELECT : STYLE_TEXT, "%c %d %s%s%s",
+                 selected ? (int)c->glyphs->pointer : ' ', i + 1, has_letters(d) ? key : "",
+                 has_letters(d) ? " " : "", d->choice[i].text);
 }
 
 /* Too small for a frame: title and selected choice in one line. */

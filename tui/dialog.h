@@ -1,7 +1,7 @@
 /*
  * Dialogs as data: a title, lines that state the effects of the selected choice, and choices of
- * which the first is the safe one. Arrows and digits select, Enter takes what is selected, a letter
- * takes its choice at once, Esc never does more than close.
+ * which the first is the safe one and selected at first. Arrows and the digits shown select, Enter
+ * takes what is selected, a letter takes its choice at once, Esc never does more than close.
  */
 #ifndef SUPCON_TUI_DIALOG_H
 #define SUPCON_TUI_DIALOG_H
@@ -29,10 +29,9 @@ struct dialog {
     const struct dialog_class *class; /* NULL: closed */
     char title[DIALOG_TEXT];
     int n_lines, n_choices, selected;
-    int first; /* selected when it opens; describe may set it */
     char line[DIALOG_LINES][DIALOG_TEXT];
     struct {
-        char key;  /* a letter takes it at once, a digit selects it, 0: none */
+        char key;  /* a letter that takes it at once, 0: none; the same in every state */
         int value; /* for choose */
         char text[DIALOG_TEXT];
     } choice[DIALOG_CHOICES];

@@ -15,19 +15,28 @@ static void describe_running(struct dialog *d, const struct model *m)
                     m->linear.u.lin.epoch, m->linear.u.lin.epochs);
     else
         dialog_line(d, "The encoder's features are being computed.");
+    if (m->linear.u.lin.n_rates > 1 && m->linear.kind)
+        dialog_line(d, "Of %d learning rates trained side by side the one of lowest loss is shown.",
+                    m->linear.u.lin.n_rates);
+    dialog_line(d, "A cancelled evaluation leaves no result; p pauses it and training.");
     dialog_choice(d, 0, 0, "Let it go on");
-    dialog_choice(d, 'c', CANCEL_RUNNING, m->trained ? "Cancel it" : "Cancel it, go on training");
+    dialog_choice(d, 'c', CANCEL_RUNNING,
+                  m->trained         ? "Cancel it"
+                  : m->paused_before ? "Cancel it; training stays paused"
+                                     : "Cancel it; training goes on");
 }
 
-static void offer_newest(struct dialog *d, const struct model *m, char key)
+static void offer_newest(struct dialog *d, const struct model *m)
 {
     if (model_unsaved(m) > 0)
-        dialog_choice(d, key, SAVE_AND_EVALUATE, "Save now, evaluate that (iteration %lld)",
+        dialog_choice(d, 'n', SAVE_AND_EVALUATE, "Save now, evaluate that (iteration %lld)",
                       (long long)model_done(m));
 }
 
 static const char *meanwhile(const struct model *m)
 {
+    if (m->state == STATE_PAUSED)
+        return "training stays paused";
     return m->trained ? "nothing else runs" : "training pauses, and goes on by itself afterwards";
 }
 
@@ -40,8 +49,7 @@ static void describe_again(struct dialog *d, const struct model *m,
     dialog_line(d, "Meanwhile  %s", meanwhile(m));
     dialog_choice(d, 0, 0, "Keep the result");
     dialog_choice(d, 'v', EVALUATE, "Evaluate checkpoint %lld again", (long long)row->step);
-    offer_newest(d, m, 'n');
-    d->first = 1;
+    offer_newest(d, m);
 }
 
 static void describe_new(struct dialog *d, const struct model *m, const struct checkpoint_row *row)
@@ -58,7 +66,7 @@ static void describe_new(struct dialog *d, const struct model *m, const struct c
     dialog_choice(d, 0, 0, "Cancel");
     if (usable)
         dialog_choice(d, 'v', EVALUATE, "Evaluate checkpoint %lld", (long long)row->step);
-    offer_newest(d, m, usable ? 'n' : 'v');
+    offer_newest(d, m);
 }
 
 static void describe(struct dialog *d, const struct console *c)

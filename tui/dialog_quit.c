@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { STAY, STOP, ABANDON, DETACH, KILL, TEXT_LINES = 3 };
+enum { STAY, STOP, ABANDON, DETACH, KILL, TEXT_LINES = 4 };
 
 /* Training is over, but its last step could not be saved. */
 static bool waits_for_room(const struct model *m)
@@ -18,14 +18,25 @@ static void say_stay(struct dialog *d, const struct model *m)
     if (waits_for_room(m))
         dialog_line(d,
                     "The last step is not saved; the program stays with it until there is room.");
+    else if (m->evaluating)
+        dialog_line(d, "The linear evaluation %s%s.",
+                    m->state == STATE_PAUSED ? "stays paused" : "goes on",
+                    m->trained || m->paused_before ? "" : ", training after it");
     else
         dialog_line(d, m->trained                 ? "The run waits for more."
                        : m->state == STATE_PAUSED ? "The run stays paused."
                                                   : "Training goes on.");
 }
 
+static void say_dropped(struct dialog *d, const struct model *m)
+{
+    if (m->evaluating)
+        dialog_line(d, "The linear evaluation is not finished: it is dropped.");
+}
+
 static void say_stop(struct dialog *d, const struct model *m)
 {
+    say_dropped(d, m);
     if (waits_for_room(m))
         dialog_line(d, "Saving is tried again; once it succeeds the program ends. Later,");
     else if (model_unsaved(m) > 0)
@@ -38,6 +49,7 @@ static void say_stop(struct dialog *d, const struct model *m)
 
 static void say_abandon(struct dialog *d, const struct model *m)
 {
+    say_dropped(d, m);
     if (model_unsaved(m) == 0)
         dialog_line(d, "Everything is saved; the program ends.");
     else if (m->saved_step > 0)
@@ -53,8 +65,9 @@ static void say_detach(struct dialog *d, const struct model *m)
         dialog_line(d, "whether it succeeded or not.");
         return;
     }
-    dialog_line(d, "The screen closes%s. The shell waits for the run:",
-                m->state == STATE_PAUSED ? ", training is resumed" : ", training goes on");
+    const char *what = m->evaluating ? "the evaluation" : "training";
+    dialog_line(d, "The screen closes, %s %s. The shell waits for the run:", what,
+                m->state == STATE_PAUSED ? "is resumed" : "goes on");
     dialog_line(d, "Ctrl-Z and then bg give the shell back. To follow the run:");
     dialog_line(d, "  tail -f %s/metrics.jsonl", m->dir);
 }
@@ -85,7 +98,8 @@ static void offer_running(struct dialog *d, const struct model *m)
     dialog_choice(d, 0, STAY, "Stay");
     if (lost > 0) {
         dialog_choice(d, 's', STOP,
-                      waits_for_room(m) ? "Save and stop" : "Stop after this iteration and save");
+                      waits_for_room(m) || m->evaluating ? "Save and stop"
+                                                         : "Stop after this iteration and save");
         dialog_choice(d, 0, ABANDON, "Stop now, lose %lld iteration%s", lost, lost == 1 ? "" : "s");
     } else {
         dialog_choice(d, 's', STOP, "Stop; everything is saved");

@@ -89,13 +89,13 @@ static void describe(struct dialog *d, const struct console *c)
         dialog_choice(d, 0, 0, "Cancel");
         return;
     }
-    dialog_choice(d, '1', 0, "Stay with %s", from->name);
+    dialog_choice(d, 0, 0, "Stay with %s", from->name);
     for (int i = 0; c->options.objectives[i]; i++) {
         const struct objective_class *o = c->options.objectives[i];
         if (o == from)
             continue;
         n++;
-        dialog_choice(d, (char)('1' + n), i, "Switch to %s", o->name);
+        dialog_choice(d, 0, i, "Switch to %s", o->name);
         if (d->selected == n)
             to = o;
     }

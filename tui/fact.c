@@ -15,7 +15,7 @@ static bool fact_epoch(const struct model *m, char *out, size_t size)
 
 static bool fact_iter(const struct model *m, char *out, size_t size)
 {
-    snprintf(out, size, "%d/%d (#%lld)", ITER(m).iter, ITER(m).iters, (long long)ITER(m).giter);
+    snprintf(out, size, "%d/%d (#%lld)", model_iter(m), ITER(m).iters, (long long)model_done(m));
     return m->started;
 }
 

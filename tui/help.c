@@ -13,8 +13,11 @@ static const char *const notes[] = {
     "  two would meet, a letter stands a row above or below its value.",
     "valid1: top-1 on the validation split, of the probe for contrastive losses.",
     "Plot keys act on the focused plot, or on both when no plot is focused.",
-    "In dialogs arrows and digits select and show the effects, Enter takes what",
-    "  is selected, a letter takes its choice at once, Esc closes.",
+    "iter: completed iterations of the epoch, # those of the run; epochs from 0.",
+    "While a linear evaluation runs: v cancels it, p pauses it; training waits.",
+    "  Of several learning rates the one with the lowest loss is shown.",
+    "In dialogs arrows and the digits shown select and tell the effects, Enter",
+    "  takes what is selected, a letter takes its choice at once, Esc closes.",
     "Esc and the arrows never do anything to the run.",
 };
 

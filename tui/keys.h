@@ -33,6 +33,7 @@ struct key_binding {
     int key, alias;   /* alias: a second key, or K_NONE */
     const char *name; /* as shown: "p", "Ctrl-L"; both keys: "p F3" */
     const char *hint; /* word in the key line, NULL: not listed there */
+    const char *busy; /* that word while a linear evaluation runs; NULL: the same */
     const char *help; /* what it does, for help and manual */
     bool pane;        /* acts on the focused pane, not on the run or the screen */
     void (*run)(struct console *, int key);

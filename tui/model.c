@@ -29,6 +29,8 @@ static void on_run(struct model *m, const struct event *e)
 static void on_state(struct model *m, const struct event *e)
 {
     int state = e->u.state.state;
+    if (e->u.state.linear && !m->evaluating)
+        m->paused_before = m->state == STATE_PAUSED;
     m->state = state;
     m->state_usec = e->usec;
     if (e->u.state.linear && !m->evaluating)
@@ -36,7 +38,7 @@ static void on_state(struct model *m, const struct event *e)
     m->evaluating = e->u.state.linear;
     if (!m->evaluating)
         m->linear.kind = 0;
-    if (state != STATE_PREPARING)
+    if (state != STATE_PREPARING && !(m->evaluating && state == STATE_PAUSED))
         m->phase[0] = '\0';
     m->trained |= state == STATE_STOPPED && !m->stopping;
     if (state == STATE_STOPPED) /* it did not end: its last step could not be saved */
@@ -147,11 +149,18 @@ static void on_linear_failed(struct model *m, const struct event *e)
     m->n_errors++;
 }
 
+bool model_ack_is_note(const struct event *e)
+{
+    static const bool note[CMD_N] = {
+        [CMD_SAVE] = true, [CMD_PAUSE] = true, [CMD_RESUME] = true, [CMD_CANCEL] = true};
+    return e->u.ack.command >= 0 && e->u.ack.command < CMD_N && note[e->u.ack.command];
+}
+
 static void on_ack(struct model *m, const struct event *e)
 {
     if (e->u.ack.command == m->asked)
         m->asked = -1;
-    m->n_warnings += !e->u.ack.accepted;
+    m->n_warnings += !e->u.ack.accepted && !model_ack_is_note(e);
     if (e->u.ack.command == CMD_STOP || e->u.ack.command == CMD_ABANDON)
         m->stopping = e->u.ack.accepted;
 }
@@ -209,6 +218,11 @@ int64_t model_done(const struct model *m)
     return m->started ? m->iter.u.iter.giter + is_finite(&m->iter) : 0;
 }
 
+int model_iter(const struct model *m)
+{
+    return m->started ? m->iter.u.iter.iter + is_finite(&m->iter) : 0;
+}
+
 int64_t model_unsaved(const struct model *m)
 {
     int64_t done = model_done(m), saved = m->saved_step > 0 ? m->saved_step : 0;
@@ -221,6 +235,8 @@ const char *model_refusal(const struct model *m, enum command_kind kind)
         return "the run has ended";
     if (m->stopping)
         return "the run is ending";
+    if (kind == CMD_SWITCH && m->evaluating)
+        return "a linear evaluation is running; v cancels it";
     if (kind == CMD_SWITCH && !m->objective[0])
         return "the run is still being prepared";
     return command_refusal((enum engine_state)m->state, m->evaluating, kind);

@@ -26,10 +26,11 @@ struct model {
     int state;       /* enum engine_state */
     bool evaluating; /* a linear evaluation runs, or is paused */
     int64_t state_usec, first_usec, now_usec;
-    int64_t eval_usec; /* when the linear evaluation began */
-    bool started;      /* iterations have been seen */
-    bool trained;      /* training has come to its end, the engine waits for commands */
-    bool finished;     /* the engine has ended */
+    bool paused_before; /* training was paused when the linear evaluation began */
+    int64_t eval_usec;  /* when the linear evaluation began */
+    bool started;       /* iterations have been seen */
+    bool trained;       /* training has come to its end, the engine waits for commands */
+    bool finished;      /* the engine has ended */
 
     struct event setup; /* kind 0 until it is known */
     struct event iter;  /* last EV_ITER */
@@ -55,8 +56,13 @@ void model_event(struct model *, const struct event *);
 
 /* Completed updates; an iteration that was not finite is none. */
 int64_t model_done(const struct model *);
+/* Those of the present epoch. */
+int model_iter(const struct model *);
 /* Iterations that would be lost if the run ended now. */
 int64_t model_unsaved(const struct model *);
+/* Whether an answer that is no says no more than that nothing had to be done, as for a step that
+ * is saved already. */
+bool model_ack_is_note(const struct event *);
 /* Evaluated or not, by step; NULL if unknown. */
 struct checkpoint_row *model_checkpoint(struct model *, int64_t step);
 /* Why the run cannot do it in its present state; NULL: it can, now or after what it is busy with.

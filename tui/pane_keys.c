@@ -8,19 +8,19 @@ static void draw(const void *state, const struct pane_view *v, struct canvas *c,
 {
     int col = r.col, end = r.col + r.cols;
     (void)state;
-    (void)v;
     for (const struct key_binding *k = key_table(); k->name; k++) {
         if (!k->hint)
             continue;
         int key_width = (int)strcspn(k->name, " ");
         char name[16];
-        int width = key_width + 1 + (int)strlen(k->hint);
+        const char *hint = k->busy && v->model->evaluating ? k->busy : k->hint;
+        int width = key_width + 1 + (int)strlen(hint);
         if (key_width >= (int)sizeof name || col + width > end)
             continue;
         memcpy(name, k->name, (size_t)key_width);
         name[key_width] = '\0';
         col += canvas_text(c, r.row, col, end - col, STYLE_KEY, name) + 1;
-        col += canvas_text(c, r.row, col, end - col, STYLE_TEXT, k->hint) + 2;
+        col += canvas_text(c, r.row, col, end - col, STYLE_TEXT, hint) + 2;
     }
 }
 

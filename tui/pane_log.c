@@ -116,9 +116,10 @@ static void on_ack(struct log_pane *l, const struct event *e)
     char text[LINE_BYTES];
     if (e->u.ack.accepted)
         return;
-    snprintf(text, sizeof text, "%s refused: %s", command_name((enum command_kind)e->u.ack.command),
-             e->u.ack.reason);
-    log_pane_add(l, e->usec, LOG_WARN, text);
+    bool note = model_ack_is_note(e);
+    snprintf(text, sizeof text, note ? "%s: %s" : "%s refused: %s",
+             command_name((enum command_kind)e->u.ack.command), e->u.ack.reason);
+    log_pane_add(l, e->usec, note ? LOG_INFO : LOG_WARN, text);
 }
 
 static void (*const on_kind[EV_N])(struct log_pane *, const struct event *) = {

@@ -100,28 +100,43 @@ static bool draw_waiting(const struct model *m, struct canvas *c, struct rect r)
         return false;
     int64_t start = m->evaluating ? m->eval_usec : m->started ? m->phase_usec : m->first_usec;
     text_duration(since, sizeof since, (double)(m->now_usec - start) / 1e6);
-    snprintf(text, sizeof text, "%s%s  %s", m->evaluating ? "linear evaluation: " : "",
-             m->phase[0] ? m->phase : "starting", since);
+    const char *whose = !m->evaluating             ? ""
+                        : m->state == STATE_PAUSED ? "linear evaluation, paused: "
+                                                   : "linear evaluation: ";
+    snprintf(text, sizeof text, "%s%s  %s", whose, m->phase[0] ? m->phase : "starting", since);
     draw_after_bar(c, r, phase_share(m->phase), text);
     return true;
 }
 
+/* Several learning rates are trained side by side: the one with the lowest loss is shown. */
+static void evaluation_text(const struct model *m, const char *since, bool wide, char *out,
+                            size_t size)
+{
+    const struct event *e = &m->linear;
+    bool paused = m->state == STATE_PAUSED;
+    char rates[32] = "", loss[32];
+    if (e->u.lin.n_rates > 1)
+        snprintf(rates, sizeof rates, " (best of %d)", e->u.lin.n_rates);
+    int n = snprintf(out, size, "%s %lld, epoch %d/%d  %s  acc %.2f%%%s",
+                     paused ? "paused at" : "evaluating", (long long)e->u.lin.step, e->u.lin.epoch,
+                     e->u.lin.epochs, since, e->u.lin.acc, rates);
+    if (wide)
+        snprintf(out + n, size - (size_t)n, "  loss %s  lr %.3g%s",
+                 text_number(loss, sizeof loss, e->u.lin.loss), e->u.lin.lr,
+                 m->trained ? "" : "  (training waits)");
+}
+
 static bool draw_evaluation(const struct model *m, struct canvas *c, struct rect r)
 {
-    char loss[32], since[24], text[256];
-    int n = 0;
+    char since[24], text[256];
     if (!m->evaluating)
         return false;
     text_duration(since, sizeof since, (double)(m->now_usec - m->eval_usec) / 1e6);
-    snprintf(text, sizeof text, "linear evaluation  %s", since);
     if (m->linear.kind)
-        n = snprintf(text, sizeof text, "evaluating %lld: epoch %d/%d  %s  batch acc %.2f%%",
-                     (long long)m->linear.u.lin.step, m->linear.u.lin.epoch, m->linear.u.lin.epochs,
-                     since, m->linear.u.lin.acc);
-    if (m->linear.kind && r.cols > 100)
-        snprintf(text + n, sizeof text - (size_t)n, "  loss %s%s",
-                 text_number(loss, sizeof loss, m->linear.u.lin.loss),
-                 m->trained ? "" : "  (training waits)");
+        evaluation_text(m, since, r.cols > 100, text, sizeof text);
+    else
+        snprintf(text, sizeof text, "linear evaluation%s  %s",
+                 m->state == STATE_PAUSED ? ", paused" : "", since);
     draw_after_bar(c, r, model_evaluated(m), text);
     return true;
 }
@@ -142,7 +157,7 @@ static void draw_only_line(const struct model *m, struct canvas *c, struct rect 
         canvas_textf(c, r, STYLE_TEXT, "%s %s", state, m->phase);
     else
         canvas_textf(c, r, STYLE_TEXT, "%s ep%d it%d/%d loss %s acc %.1f eta %s", state,
-                     m->iter.u.iter.epoch, m->iter.u.iter.iter, m->iter.u.iter.iters,
+                     m->iter.u.iter.epoch, model_iter(m), m->iter.u.iter.iters,
                      text_number(loss, sizeof loss, m->iter.u.iter.loss), m->iter.u.iter.acc,
                      text_duration(eta, sizeof eta, m->iter.u.iter.eta_s));
 }

@@ -23,8 +23,8 @@ void console_toast(struct console *c, bool bad, const char *fmt, ...)
 static void on_ack(struct console *c, const struct event *e)
 {
     if (!e->u.ack.accepted)
-        console_toast(c, false, "%s refused: %s", command_name((enum command_kind)e->u.ack.command),
-                      e->u.ack.reason);
+        console_toast(c, false, model_ack_is_note(e) ? "%s: %s" : "%s refused: %s",
+                      command_name((enum command_kind)e->u.ack.command), e->u.ack.reason);
 }
 
 static void on_checkpoint(struct console *c, const struct event *e)

@@ -81,7 +81,11 @@ static void s_saves(void **state)
     last(CMD_SAVE);
     assert_int_equal(scene.n_posted, 2);
     scene_ack(&scene, CMD_SAVE, false, "step 300 is saved already");
-    assert_shows("save refused: step 300 is saved already");
+    assert_shows("save: step 300 is saved already");
+    assert_int_equal(scene.console.model.n_warnings, 0);
+    scene_ack(&scene, CMD_SWITCH, false, "out of memory");
+    assert_shows("switch refused: out of memory");
+    assert_int_equal(scene.console.model.n_warnings, 1);
 }
 
 static void o_asks_and_then_saves_and_switches(void **state)
@@ -111,10 +115,12 @@ static void a_digit_selects_and_enter_switches(void **state)
 {
     (void)state;
     scene_keys(&scene, "o3");
-    assert_shows("> (3) Switch to cross-entropy");
+    assert_shows("> 3 Switch to cross-entropy");
     assert_int_equal(scene.n_posted, 0);
     scene_keys(&scene, "1");
-    assert_shows("> (1) Stay with supcon");
+    assert_shows("> 1 Stay with supcon");
+    scene_keys(&scene, "9");
+    assert_shows("> 1 Stay with supcon");
     scene_keys(&scene, "<Enter>o3<Esc>");
     assert_int_equal(scene.n_posted, 0);
     scene_keys(&scene, "o3<Enter>");
@@ -196,8 +202,107 @@ static void v_asks_before_a_result_is_replaced(void **state)
     assert_shows("top-1 91.20 %, top-5 95.60 %");
     scene_keys(&scene, "<Esc>");
     assert_int_equal(scene.n_posted, 0);
-    scene_keys(&scene, "v<Enter>");
+    scene_keys(&scene, "v");
+    assert_shows("> 1     Keep the result");
+    scene_keys(&scene, "<Enter>");
+    assert_int_equal(scene.n_posted, 0);
+    scene_keys(&scene, "v2<Enter>");
     assert_int_equal(last(CMD_LINEAR)->step, 300);
+}
+
+/* every dialog: the digit shown with an entry selects it, Enter then takes that one */
+static void digits_select_in_every_dialog(void **state)
+{
+    static const char *const opens[] = {"o", "v", "q"};
+    (void)state;
+    for (int evaluating = 0; evaluating < 2; evaluating++)
+        for (int i = evaluating; i < 3; i++) {
+            if (evaluating)
+                scene_evaluate(&scene, 300, 3);
+            scene_keys(&scene, opens[i]);
+            assert_non_null(scene.console.dialog.class);
+            for (int n = scene.console.dialog.n_choices; n > 0; n--) {
+                char want[120];
+                scene_keys(&scene, (char[]){(char)('0' + n), '\0'});
+                assert_int_equal(scene.console.dialog.selected, n - 1);
+                snprintf(want, sizeof want, "> %d ", n);
+                assert_shows(want);
+            }
+            assert_int_equal(scene.n_posted, 0);
+            scene_keys(&scene, "<Esc>");
+        }
+    scene_state(&scene, STATE_RUNNING, false);
+    scene_keys(&scene, "v2<Enter>");
+    assert_int_equal(last(CMD_LINEAR)->step, 300);
+    scene_keys(&scene, "v3<Enter>");
+    assert_int_equal(last(CMD_LINEAR)->step, -1);
+}
+
+/* also when there is nothing else to evaluate, or a result that could be replaced */
+static void a_letter_means_the_same_in_every_state(void **state)
+{
+    struct event e = {.kind = EV_PRUNED};
+    (void)state;
+    scene_evaluated(&scene, 300, 91.2);
+    scene_keys(&scene, "vn");
+    assert_int_equal(last(CMD_LINEAR)->step, -1);
+    e.u.ckpt.step = 100;
+    scene_evaluated(&scene, 100, 80);
+    scene_send(&scene, &e);
+    scene_keys(&scene, "<End>vv"); /* its weights are gone */
+    assert_int_equal(scene.n_posted, 1);
+    scene_keys(&scene, "n");
+    assert_int_equal(last(CMD_LINEAR)->step, -1);
+    assert_int_equal(scene.n_posted, 2);
+}
+
+static void an_evaluation_says_how_to_cancel_it(void **state)
+{
+    (void)state;
+    assert_shows("v evaluate");
+    scene_evaluate(&scene, 300, 3);
+    assert_shows("v cancel");
+    scene_keys(&scene, "o");
+    assert_shows("a linear evaluation is running; v cancels it");
+    scene_keys(&scene, "v");
+    assert_shows("Cancel it; training goes on");
+    assert_shows("Of 3 learning rates");
+    scene_keys(&scene, "<Esc>q");
+    assert_shows("The linear evaluation goes on, training after it.");
+    for (const char *digit = "23"; *digit; digit++) {
+        scene_keys(&scene, (char[]){*digit, '\0'});
+        assert_shows("The linear evaluation is not finished: it is dropped.");
+    }
+    scene_keys(&scene, "4");
+    assert_shows("The screen closes, the evaluation goes on.");
+    scene_keys(&scene, "<Esc>");
+    scene_state(&scene, STATE_RUNNING, false);
+    scene_state(&scene, STATE_PAUSED, false);
+    scene_evaluate(&scene, 300, 3);
+    scene_keys(&scene, "v");
+    assert_shows("Cancel it; training stays paused");
+}
+
+static void p_pauses_an_evaluation_and_keeps_its_bar(void **state)
+{
+    (void)state;
+    scene_state(&scene, STATE_EVALUATING, true);
+    scene_phase(&scene, "features 10/40");
+    scene_keys(&scene, "p");
+    last(CMD_PAUSE);
+    assert_shows("the linear evaluation pauses; training waits for it, v cancels it");
+    scene_state(&scene, STATE_PAUSED, true);
+    assert_shows("25%  linear evaluation, paused: features 10/40");
+    scene_phase(&scene, "");
+    scene_evaluate(&scene, 300, 4);
+    assert_shows("45%  evaluating 300, epoch 4/10");
+    scene_state(&scene, STATE_PAUSED, true);
+    assert_shows("45%  paused at 300, epoch 4/10");
+    assert_shows("|| EVAL PAUSED");
+    scene_keys(&scene, "q");
+    assert_shows("The linear evaluation stays paused, training after it.");
+    scene_keys(&scene, "<Esc>p");
+    last(CMD_RESUME);
 }
 
 static void a_dialog_leaves_its_checkpoint_visible(void **state)
@@ -217,11 +322,11 @@ static void messages_leave_the_keys_visible(void **state)
     (void)state;
     scene_keys(&scene, "s");
     scene_ack(&scene, CMD_SAVE, false, "step 300 is saved already");
-    assert_shows("save refused");
+    assert_shows("save: step 300 is saved already");
     assert_shows("? help");
     scene_keys(&scene, "<Tab><Tab>z"); /* no log on the screen */
     scene_ack(&scene, CMD_SAVE, false, "step 300 is saved already");
-    assert_shows("save refused");
+    assert_shows("save: step 300 is saved already");
     assert_shows("? help");
 }
 
@@ -298,7 +403,7 @@ static void q_can_stop_and_save(void **state)
 {
     (void)state;
     scene_keys(&scene, "q<Down>");
-    assert_shows("> (s) Stop after this iteration and save");
+    assert_shows("> 2 (s) Stop after this iteration and save");
     scene_keys(&scene, "<Enter>");
     assert_int_equal(last(CMD_STOP)->code, 0);
     assert_shows("STOPPING");
@@ -351,11 +456,11 @@ static void four_interrupts_end_the_run(void **state)
 {
     (void)state;
     scene_keys(&scene, "<C-c>");
-    assert_shows(">     Stay");
+    assert_shows("> 1     Stay");
     scene_keys(&scene, "<C-c>");
-    assert_shows("> (s) Stop after");
+    assert_shows("> 2 (s) Stop after");
     scene_keys(&scene, "<C-c>");
-    assert_shows(">     Stop now");
+    assert_shows("> 3     Stop now");
     assert_int_equal(scene.n_posted, 0);
     scene_keys(&scene, "<C-c>");
     last(CMD_ABANDON);
@@ -509,7 +614,7 @@ static void an_evaluation_shows_its_own_time_and_bar(void **state)
     scene_phase(&scene, "");
     scene_evaluate(&scene, 300, 4);
     console_tick(&scene.console, scene.usec + 7000000);
-    assert_shows("45%  evaluating 300: epoch 4/10  7 s  batch acc 81.25%");
+    assert_shows("45%  evaluating 300, epoch 4/10  7 s  acc 81.25% (best of 3)");
 }
 
 static void screen_keys_ask_the_terminal_side(void **state)
@@ -708,6 +813,10 @@ int main(void)
         test(keys_are_refused_at_once_where_the_engine_would),
         test(p_before_the_first_iteration_is_taken_back_by_p),
         test(v_asks_before_a_result_is_replaced),
+        test(digits_select_in_every_dialog),
+        test(a_letter_means_the_same_in_every_state),
+        test(an_evaluation_says_how_to_cancel_it),
+        test(p_pauses_an_evaluation_and_keeps_its_bar),
         test(a_dialog_leaves_its_checkpoint_visible),
         test(messages_leave_the_keys_visible),
         test(detaching_says_how_to_come_back),

@@ -174,6 +174,8 @@ void scene_evaluate(struct scene *s, int64_t step, int epoch)
     e.u.lin.epochs = 10;
     e.u.lin.iter = 9;
     e.u.lin.iters = 20;
+    e.u.lin.n_rates = 3;
+    e.u.lin.lr = .3;
     e.u.lin.loss = .7123;
     e.u.lin.acc = 81.25;
     scene_send(s, &e);

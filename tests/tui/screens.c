@@ -236,7 +236,7 @@ static void ascii_screens_have_no_other_byte(void **state)
 static void eight_facts_are_on_a_plain_80x24_screen(void **state)
 {
     static const char *const facts[] = {
-        "> TRAIN", "supcon  tau 0.1", "epoch 5/10",         "iter 39/100 (#539)", "loss 1.",
+        "> TRAIN", "supcon  tau 0.1", "epoch 5/10",         "iter 40/100 (#540)", "loss 1.",
         "acc ",    "eta 15 s",        "saved 22:13:30 #500"};
     (void)state;
     scene_open(&scene);
