@@ -17,6 +17,17 @@ struct walk {
     struct conf_report *report;
 };
 
+static void unknown_section(const struct walk *w, const char *name, int line)
+{
+    char names[256] = "";
+    for (const struct conf_section *s = w->table; s->name; s++) {
+        size_t n = strlen(names);
+        if (*s->name)
+            snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", s->name);
+    }
+    conf_report_add(w->report, line, "%.64s: unknown section; there are %s", name, names);
+}
+
 static void unknown_key(const struct walk *w, const char *section, const config_setting_t *s)
 {
     const char *name = config_setting_name(s), *dot = *section ? "." : "";
@@ -26,6 +37,8 @@ static void unknown_key(const struct walk *w, const char *section, const config_
     if (conf_nearest_key(w->table, section, name, near, sizeof near))
         conf_report_add(w->report, line, "%s%s%.64s: unknown %s; did you mean %s?", section, dot,
                         name, what, near);
+    else if (!*section && config_setting_is_group(s))
+        unknown_section(w, name, line);
     else
         conf_report_add(w->report, line, "%s%s%.64s: unknown %s", section, dot, name, what);
 }
@@ -182,11 +195,20 @@ static char *assignment_text(const struct conf_section *table, const char *key, 
     return NULL;
 }
 
+/* Several numbers without their brackets. */
+static bool bare_list(const struct conf_field *f, const char *value)
+{
+    return f && f->type == CONF_FLOATS && !strpbrk(value, "[](){};") && strchr(value, ',');
+}
+
 /* One key from outside a recipe; `place` is what messages call it. */
 static int set_key(const struct walk *w, const char *key, const char *value, const char *place,
                    struct err *e)
 {
     size_t n = 0;
+    if (bare_list(conf_find(w->table, key, NULL), value))
+        return err_set(e, EXIT_CONFIG, "%s: %s: a list is written in brackets: '%s=[%.200s]'",
+                       place, key, key, value);
     char *text = assignment_text(w->table, key, value, &n);
     struct conf_report *r = conf_report_new(place, false);
     if (!text || !r) {

@@ -41,7 +41,7 @@ const char *nearest_word(const char *word, const char *(*candidates)(void *ctx, 
     const char *best = NULL, *candidate;
     int limit = 1 + (int)strnlen(word, MAX_WORD) / 3;
     for (int i = 0; (candidate = candidates(ctx, i)); i++) {
-        int d = distance(word, candidate);
+        int d = *candidate ? distance(word, candidate) : limit + 1;
         if (d <= limit) {
             limit = d - 1; /* the first of equals */
             best = candidate;

@@ -2,7 +2,7 @@
 # Recipes from outside: every mistake told with its place, the right exit code, and settings that
 # read back as they were written.
 . "${SUPCON_SRCDIR:?}/tests/cli/tool.sh"
-echo 1..31
+echo 1..32
 
 refused() # WANTED-MESSAGE RECIPE-TEXT
 {
@@ -111,6 +111,11 @@ result "--set takes a bare word and a list"
 run 78 config show --set optimizer.name=rmspop r.cfg &&
     grep -q 'supcon: --set: optimizer.name: "rmspop" is not known; did you mean "rmsprop"?' err
 result "--set tells the nearest value"
+
+says 78 '--set: a: unknown section; there are data, loader, augment' config show --set a.b=1 &&
+    says 78 "--set: linear.lr: a list is written in brackets: 'linear.lr=[0.1,1]'" \
+        config show --set linear.lr=0.1,1
+result "--set tells which sections there are, and how a list is written"
 
 run 0 config show --origin --set seed=3 r.cfg && grep -q 'seed = 3; # --set' out &&
     grep -q 'lr = 0.30000000000000004; # r.cfg:3' out && grep -q 'epochs = 100; # default' out
