@@ -115,20 +115,37 @@ static void print_result(const struct cmd_args *args, struct batch_text *text,
     free(line);
 }
 
+/* Of what the run kept before, the result that the new one took the place of. */
+static void tell_replaced(const char *run, const struct linear_result *kept, int n, int64_t step)
+{
+    for (int i = 0; i < n; i++)
+        if (kept[i].step == step)
+            log_info("replaced the earlier result of step %lld in %s: Top1: %.3f, Lr: %g, "
+                     "Epochs: %d",
+                     (long long)step, run, kept[i].top1, kept[i].lr, kept[i].epochs);
+}
+
 static int evaluate(const struct cmd_args *args, const char *checkpoint, const struct settings *s,
                     struct device *dev, struct err *e)
 {
     char run[PATH_BYTES];
-    struct linear_result result;
+    struct linear_result result, *kept = NULL;
+    struct err ignored;
+    int n_kept = 0;
     struct shown shown = {.text.log_every = s->train.log_every, .e = e};
     struct linear_request q = {.checkpoint = checkpoint,
                                .settings = s,
                                .dev = dev,
                                .store = find_run(checkpoint, run) ? run : NULL};
-    if (linear_evaluate(&q, show, &shown, &result, e) < 0 || result.cancelled)
-        return -1;
-    print_result(args, &shown.text, &result);
-    return 0;
+    if (q.store)
+        linear_results(q.store, &kept, &n_kept, &ignored);
+    int rc = linear_evaluate(&q, show, &shown, &result, e) < 0 || result.cancelled ? -1 : 0;
+    if (rc == 0) {
+        print_result(args, &shown.text, &result);
+        tell_replaced(run, kept, n_kept, result.step);
+    }
+    free(kept);
+    return rc;
 }
 
 static int evaluate_on_device(const struct cmd_args *args, const char *checkpoint,
@@ -178,13 +195,13 @@ static const struct cmd_option options[] = {
 const struct cmd_class cmd_linear = {
     .name = "linear",
     .operands = "CHECKPOINT",
-    .help =
-        "Evaluate a checkpoint by a linear classifier\n\n"
-        "Trains a linear classifier on the features of the frozen encoder and reports its "
-        "accuracy on the test images. CHECKPOINT is the folder of a checkpoint, or of a run, "
-        "whose newest one is taken. All rates of the key linear.lr are trained side by side; "
-        "the one that is best on the validation images is reported. The result is kept in the "
-        "run, in linear/step-NNNNNNNN.json; the checkpoint is only read. With --json the last line is the result.",
+    .help = "Evaluate a checkpoint by a linear classifier\n\n"
+            "Trains a linear classifier on the features of the frozen encoder and reports its "
+            "accuracy on the test images. CHECKPOINT is the folder of a checkpoint, or of a run, "
+            "whose newest one is taken. All rates of the key linear.lr are trained side by side; "
+            "the one that is best on the validation images is reported. The result is kept in the "
+            "run, in linear/step-NNNNNNNN.json, in place of an earlier one, which is named; the "
+            "checkpoint is only read. With --json the last line is the result.",
     .min_words = 1,
     .max_words = 1,
     .options = options,

@@ -1,7 +1,7 @@
 #!/bin/sh
 # supcon linear: result, repeatability, and a checkpoint that stays as it is.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..18"
+echo "1..19"
 
 train run --set data.train_images=440 --set data.test_images=200 || cat "$work/err"
 checkpoint=$(ls -d "$work"/run/checkpoints/step-* | tail -n 1)
@@ -34,6 +34,9 @@ linear "$work/run" --json
 sed 's/, "sec".*//' "$work/first" >"$work/a"
 tail -n 1 "$work/out" | sed 's/, "sec".*//' | cmp -s - "$work/a"
 result "the run's folder means its newest checkpoint, and the result repeats to the last digit"
+grep -qE "replaced the earlier result of step ${step#000000} in .*/run: Top1: [0-9.]+, Lr: [0-9.]+, Epochs: 3\$" "$work/err" &&
+    [ "$(grep -c replaced "$work/err")" -eq 1 ]
+result "what it replaces is named"
 
 linear "$checkpoint" --json --set linear.lr=0.5 --set linear.optimizer=rmsprop --set linear.epochs=1
 [ "$(value lr)" = 0.5 ] && [ "$(value epochs)" = 1 ] && [ "$(value optimizer)" = '"rmsprop"' ]
