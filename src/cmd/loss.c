@@ -15,7 +15,7 @@
 /* What a loss takes from the file. */
 struct given {
     const char *path;
-    const struct st_tensor *input; /* features [N,V,D] or logits [N,K] */
+    const struct st_tensor *input; /* features [N,V,D] or [N,D], or logits [N,K] */
     struct loss_problem problem;
     float *rows, *gradient; /* [V*N, width] */
     int32_t *labels;
@@ -99,19 +99,36 @@ static int read_rows(const struct st_file *f, struct given *g, struct err *e)
     return rc;
 }
 
+/* [N,D], as embed writes them, is one view of each sample. */
+static const struct st_tensor *features_of(const struct st_file *f,
+                                           const struct objective_class *objective, struct err *e)
+{
+    const struct st_tensor *t = st_find(f, "features");
+    if (!t || t->ndim != 2)
+        return tensor_of(f, "features", 3, "[N,V,D], or [N,D] for one view", e);
+    if (objective->min_views < 2)
+        return tensor_of(f, "features", 2, "[N,D]", e);
+    err_set(e, EXIT_DATA,
+            "%s: \"features\" are [N,D], one view of each sample, and %s compares views; stack "
+            "those of V views as [N,V,D]",
+            f->path, objective->name);
+    return NULL;
+}
+
 static int read_given(const struct st_file *f, struct given *g, struct err *e)
 {
     bool contrastive = g->problem.objective->contrastive;
-    g->input = contrastive ? tensor_of(f, "features", 3, "[N,V,D]", e)
+    g->input = contrastive ? features_of(f, g->problem.objective, e)
                            : tensor_of(f, "logits", 2, "[N,K]", e);
     if (!g->input)
         return -1;
+    bool views = g->input->ndim == 3;
     if (g->input->count > INT32_MAX)
         return err_set(e, EXIT_DATA, "%s: \"%s\" has %lld elements; at most %d are supported",
                        f->path, g->input->name, (long long)g->input->count, INT32_MAX);
     g->problem.samples = g->input->dim[0];
-    g->problem.views = contrastive ? (int)g->input->dim[1] : 1;
-    g->problem.width = g->input->dim[contrastive ? 2 : 1];
+    g->problem.views = views ? (int)g->input->dim[1] : 1;
+    g->problem.width = g->input->dim[views ? 2 : 1];
     return read_rows(f, g, e) || read_labels(f, g, e) ? -1 : 0;
 }
 
@@ -213,11 +230,13 @@ static const struct cmd_option options[] = {
 const struct cmd_class cmd_loss = {
     .name = "loss",
     .operands = "FILE",
-    .help = "Print the loss of given features or logits, and write its gradient\n\n"
-            "FILE is a safetensors file. A contrastive loss takes features [N,V,D], which are used "
-            "as they are given (not normalised), cross-entropy takes logits [N,K]; both take "
-            "labels [N], whole numbers. Other tensors are ignored; numbers that are not finite are "
-            "refused. The gradient has the shape of the input.",
+    .help =
+        "Print the loss of given features or logits, and write its gradient\n\n"
+        "FILE is a safetensors file. A contrastive loss takes features [N,V,D], or [N,D] for one "
+        "view (supcon only), which are used as they are given (those of embed are not "
+        "normalised), cross-entropy takes logits [N,K]; both take labels [N], whole numbers. "
+        "Other tensors are ignored; numbers that are not finite are refused. The gradient has "
+        "the shape of the input.",
     .min_words = 1,
     .max_words = 1,
     .options = options,
