@@ -97,16 +97,18 @@ static bool holds_any(const struct layout *l, const char *folder)
 
 static int say_missing(const struct layout *l, const char *folder, struct err *e)
 {
-    char files[256] = "";
+    char files[256] = "", missing[64] = "such folder";
+    if (path_exists(folder))
+        snprintf(missing, sizeof missing, "%s here", l->title);
     for (int i = 0; l->file[i]; i++) {
         size_t at = strlen(files);
         snprintf(files + at, sizeof files - at, "%s%s", i ? ", " : "", l->file[i]);
     }
     return err_set(e, EXIT_NOINPUT,
-                   "%s: there is no %s here; expected %s, in this folder or in its subfolder %s; "
+                   "%s: there is no %s; expected %s, in this folder or in its subfolder %s; "
                    "unpack %s from https://www.cs.toronto.edu/~kriz/cifar.html there, or name "
                    "another folder with data.path",
-                   folder, l->title, files, l->folder, l->archive);
+                   folder, missing, files, l->folder, l->archive);
 }
 
 /* The given folder, or the subfolder that the archive unpacks to. */
