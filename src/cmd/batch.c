@@ -113,13 +113,19 @@ static void stop(struct batch *b, int code)
     engine_post(b->engine, &c);
 }
 
+static const char *plan(const struct batch *b)
+{
+    return engine_is_ready(b->engine) ? "saving at the next step"
+                                      : "no step was taken, so there is nothing to save";
+}
+
 static void on_again(struct batch *b, int sig)
 {
     if (b->leaving && sig != SIGTERM)
         return;
     b->leaving = true;
-    log_info("%s: saving at the next step, then ending with status %d%s", strsignal(sig),
-             EXIT_AGAIN, sig == SIGTERM ? "; once more to end at once" : "");
+    log_info("%s: %s, then ending with status %d%s", strsignal(sig), plan(b), EXIT_AGAIN,
+             sig == SIGTERM ? "; once more to end at once" : "");
     stop(b, EXIT_AGAIN);
 }
 
@@ -155,7 +161,7 @@ static void on_interrupt(struct batch *b, int sig)
 {
     if (!first_time(b, sig, &b->interrupted))
         return;
-    log_info("interrupted: saving at the next step; once more to end at once");
+    log_info("interrupted: %s; once more to end at once", plan(b));
     stop(b, 0);
 }
 

@@ -150,7 +150,8 @@ static void print_done(struct batch_text *t, const struct event *ev, FILE *f)
     if (ev->u.done.code != 0 && !ev->u.done.ckpt[0])
         return;
     fprintf(f, "[Done] >> Epochs: %d, Iters: %lld, Best: %s, Ckpt: %s, Sec: %.0f\n",
-            ev->u.done.epochs, (long long)ev->u.done.giter, best, ev->u.done.ckpt, ev->u.done.sec);
+            ev->u.done.epochs, (long long)ev->u.done.giter, best,
+            ev->u.done.ckpt[0] ? ev->u.done.ckpt : "-", ev->u.done.sec);
 }
 
 static void (*const printers[EV_N])(struct batch_text *, const struct event *, FILE *) = {

@@ -31,10 +31,11 @@ static int check_space(const struct checkpoint_source *s, int64_t need, struct e
     if (have < 0 || have >= need + SPARE_BYTES)
         return 0;
     return err_set(e, EXIT_IO,
-                   "checkpoint of step %lld not saved: %s has no room: %lld bytes needed, %lld "
-                   "free; make room, older checkpoints are untouched",
+                   "checkpoint of step %lld not saved: %s has no room: %lld bytes needed "
+                   "(%lld for its files, the rest to spare), %lld free; make room, older "
+                   "checkpoints are untouched",
                    (long long)s->state->step, s->dir, (long long)need + SPARE_BYTES,
-                   (long long)have);
+                   (long long)need, (long long)have);
 }
 
 static int make_temp(const char *final, char temp[PATH_BYTES], struct err *e)
@@ -144,9 +145,9 @@ static int write_new(const struct checkpoint_source *s, const char *final, struc
         struct err cause = *e;
         err_set(e, EXIT_IO,
                 "checkpoint of step %lld not saved: %.700s (%lld bytes needed, %lld "
-                "free); older checkpoints are untouched",
+                "for its files and the rest to spare; %lld free); older checkpoints are untouched",
                 (long long)s->state->step, cause.msg, (long long)need + SPARE_BYTES,
-                (long long)have);
+                (long long)need, (long long)have);
     }
     return -1;
 }

@@ -111,6 +111,11 @@ uint32_t engine_post(struct engine *e, const struct command *c)
     return accepted ? copy.ticket : 0;
 }
 
+bool engine_is_ready(const struct engine *e)
+{
+    return atomic_load(&e->ready);
+}
+
 int engine_join(struct engine *e, struct err *err)
 {
     if (e->started && !e->joined)

@@ -40,6 +40,9 @@ bool watcher_next(struct watcher *, struct event *); /* false: none waits */
 /* Thread-safe, never blocks; returns the ticket, 0 when the queue is full or the run has ended. */
 uint32_t engine_post(struct engine *, const struct command *);
 
+/* Any thread: preparation is over; from here on stopping saves. */
+bool engine_is_ready(const struct engine *);
+
 /* Waits for the thread; returns the exit code of the run (0, EXIT_AGAIN, EXIT_DIVERGED, ...),
  * message in *e when it failed. */
 int engine_join(struct engine *, struct err *);

@@ -16,6 +16,7 @@
 #include "engine/watch.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum stopping { STOP_NO, STOP_SAVE, STOP_ABANDON };
 
@@ -47,7 +48,7 @@ struct engine {
     bool has_run;
     struct metrics *metrics;
     struct trainer trainer;
-    bool ready; /* the trainer can step, and can be saved */
+    atomic_bool ready; /* the trainer can step, and can be saved; any thread may ask */
     struct meter meter;
 
     enum engine_state state;

@@ -135,6 +135,10 @@ void report_switch(struct engine *e)
     PUT(ev.u.sw.from, s->switches[s->n_switches - 1].from);
     PUT(ev.u.sw.to, s->switches[s->n_switches - 1].to);
     report(e, &ev);
+    char line[128];
+    snprintf(line, sizeof line, "objective switched from %s to %s at step %lld", ev.u.sw.from,
+             ev.u.sw.to, (long long)s->step);
+    engine_note(e, LOG_INFO, line);
 }
 
 void report_done(struct engine *e)

@@ -198,15 +198,29 @@ static int start(struct run *run, struct err *e)
     return path_join(run->checkpoints, run->dir, RUN_CHECKPOINTS, e);
 }
 
+/* The folder made for a run that could not be made. Without the lock it goes only when it is empty:
+ * another process may have it. */
+static void remove_unfinished(const struct run *run)
+{
+    struct err ignored;
+    if (run->lock_fd >= 0 && !run_is(run->dir))
+        dir_remove(run->dir, &ignored);
+    else
+        rmdir(run->dir);
+}
+
 int run_create(struct run *run, struct settings *s, const char *recipe, const char *dir,
                struct err *e)
 {
     *run = (struct run){0};
+    bool fresh = !dir[0] || !path_exists(dir);
     choose_name(run, s, recipe);
     if ((dir[0] ? make_exact(run, dir, e) : make_stamped(run, s->run.runs, e)) < 0)
         return -1;
     if (start(run, e) == 0 && fill_new(run, s, recipe, e) == 0)
         return 0;
+    if (fresh)
+        remove_unfinished(run);
     run_close(run);
     return -1;
 }

@@ -47,6 +47,20 @@ static int write_holder(int fd, const char *path, struct err *e)
     return file_write_fd(fd, text, (size_t)n, path, e);
 }
 
+/* How to come back to a run whose terminal is lost, say. */
+static int refuse(const char *dir, const char *who, struct err *e)
+{
+    char host[65];
+    long pid;
+    if (sscanf(who, "process %ld on %64s", &pid, host) < 2)
+        return err_set(e, EXIT_CANTCREATE, "the run %s is in use by %s; wait for it to end", dir,
+                       who);
+    return err_set(e, EXIT_CANTCREATE,
+                   "the run %s is in use by %s; to continue it here: kill -TERM %ld (on %s) saves "
+                   "and ends it, then supcon --resume %s",
+                   dir, who, pid, host, dir);
+}
+
 static int lock_fd(int fd, const char *dir, const char *path, struct err *e)
 {
     char who[128];
@@ -55,9 +69,7 @@ static int lock_fd(int fd, const char *dir, const char *path, struct err *e)
     if (errno != EWOULDBLOCK)
         return err_errno(e, EXIT_CANTCREATE, errno, "cannot lock %s", path);
     read_holder(fd, who, sizeof who);
-    return err_set(e, EXIT_CANTCREATE,
-                   "the run %s is in use by %s; wait for it to end, or choose another directory",
-                   dir, who);
+    return refuse(dir, who, e);
 }
 
 int run_lock(const char *dir, int *fd, struct err *e)

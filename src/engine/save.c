@@ -10,12 +10,24 @@
 #include "engine/validate.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
-/* A failed save is tried again after 30 s, then after twice as long each time, up to 10 minutes. */
-static const int64_t RETRY_FIRST_USEC = 30 * 1000000LL, RETRY_MOST_USEC = 600 * 1000000LL;
+/* A failed save is tried again after 1 s, then after twice as long each time, up to 10 s. */
+static const int64_t RETRY_FIRST_USEC = 1000000LL, RETRY_MOST_USEC = 10 * 1000000LL;
 /* Progress of an evaluation on cached features comes faster than anybody reads. */
 static const int64_t PROGRESS_USEC = 100000;
+
+/* What run.log says of an event. */
+__attribute__((format(printf, 2, 3))) static void notef(struct engine *e, const char *fmt, ...)
+{
+    char line[RUN_LINE_BYTES];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    engine_note(e, LOG_INFO, line);
+}
 
 static void report_saved(struct engine *e, const struct save_result *r)
 {
@@ -30,6 +42,8 @@ static void report_saved(struct engine *e, const struct save_result *r)
     ev.u.ckpt.best = saved->best;
     snprintf(ev.u.ckpt.path, sizeof ev.u.ckpt.path, "%s", saved->path);
     report(e, &ev);
+    notef(e, "saved step %lld: %s, %lld bytes, %.2f s%s", (long long)saved->step, saved->path,
+          (long long)saved->bytes, saved->sec, saved->best ? ", the best so far" : "");
     for (int i = 0; i < saved->n_pruned; i++) {
         struct event pruned = {.kind = EV_PRUNED};
         pruned.u.ckpt.step = saved->pruned[i];
@@ -37,12 +51,15 @@ static void report_saved(struct engine *e, const struct save_result *r)
     }
 }
 
+/* Said once; the tries that follow have the same reason, and their end is said again. */
 static void plan_retry(struct engine *e, int64_t step, const struct err *err)
 {
     int64_t wait = e->retry_wait ? e->retry_wait * 2 : RETRY_FIRST_USEC;
+    if (e->retry_wait == 0)
+        log_error("saving step %lld failed: %s; the next try is in 1 s, then at least every 10 s",
+                  (long long)step, err->msg);
     e->retry_wait = wait < RETRY_MOST_USEC ? wait : RETRY_MOST_USEC;
     e->retry_at = clock_usec() + e->retry_wait;
-    log_error("saving step %lld failed: %s", (long long)step, err->msg);
     report_text(e, EV_SAVE_FAILED, err->msg);
 }
 
@@ -52,6 +69,8 @@ static void take_result(struct engine *e, const struct save_result *r)
         plan_retry(e, r->state.step, &r->err);
         return;
     }
+    if (e->retry_wait)
+        log_info("step %lld could be saved", (long long)r->saved.step);
     e->retry_at = e->retry_wait = 0;
     e->saved_step = r->saved.step;
     snprintf(e->saved_path, sizeof e->saved_path, "%s", r->saved.path);
@@ -177,6 +196,8 @@ static void report_valid(struct engine *e, const struct validation *v, double se
     if (ev.u.valid.best)
         e->best_top1 = v->top1;
     report(e, &ev);
+    notef(e, "validation at step %lld: top1 %.2f %%, top5 %.2f %%, loss %.4f, %.1f s",
+          (long long)s->step, v->top1, v->top5, v->loss, sec);
 }
 
 int run_validation(struct engine *e, struct err *err)
@@ -235,6 +256,8 @@ static void report_linear_done(struct engine *e, const struct linear_result *r)
 {
     struct event ev = linear_result_event(r);
     report(e, &ev);
+    notef(e, "linear evaluation of step %lld: top1 %.2f %%, top5 %.2f %%, loss %.4f, lr %g, %.1f s",
+          (long long)r->step, r->top1, r->top5, r->loss, r->lr, r->sec);
 }
 
 static int evaluate(struct engine *e, int64_t step, struct linear_result *r, struct err *err)

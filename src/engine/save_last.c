@@ -6,6 +6,9 @@
 #include "engine/engine_impl.h"
 
 #include "base/file.h"
+#include "base/log.h"
+
+#include <time.h>
 
 enum { PAUSE_MS = 500, PAUSE_MOST_MS = 16000 };
 
@@ -27,9 +30,21 @@ static void rest(struct engine *e, int64_t ms)
     }
 }
 
+static void tell_until(const struct engine *e)
+{
+    char clock[16];
+    struct tm local;
+    time_t end = time(NULL) + e->settings.checkpoint.retry_seconds;
+    localtime_r(&end, &local);
+    strftime(clock, sizeof clock, "%H:%M:%S", &local);
+    log_info("the last step is not saved; trying again until %s (checkpoint.retry_seconds)", clock);
+}
+
 static int persist(struct engine *e, struct err *err)
 {
     int64_t end = clock_usec() + e->settings.checkpoint.retry_seconds * 1000000, pause = PAUSE_MS;
+    if (e->settings.checkpoint.retry_seconds > 0)
+        tell_until(e);
     for (;;) {
         int64_t left = (end - clock_usec()) / 1000;
         if (left <= 0) {

@@ -56,6 +56,19 @@ static json_t *record_of_recipe(const char *recipe)
     return record_of(slash ? dir : ".");
 }
 
+/* Rather now than after the whole training. */
+static int check_at_end(const struct engine *e, struct err *err)
+{
+    const struct settings *s = &e->settings;
+    if (!s->linear.at_end || e->trainer.data.n[PART_TEST] > 0)
+        return 0;
+    return err_set(err, EXIT_CONFIG,
+                   "linear.at_end: the data set %s%s%s has no test images, which a linear "
+                   "evaluation needs; set linear.at_end=false, or add them%s",
+                   s->data.name, s->data.path[0] ? " at " : "", s->data.path,
+                   strcmp(s->data.name, "folder") == 0 ? " in its folder test" : "");
+}
+
 static int prepare_new(struct engine *e, const struct trainer_watch *w, struct err *err)
 {
     const struct engine_options *o = &e->options;
@@ -64,7 +77,8 @@ static int prepare_new(struct engine *e, const struct trainer_watch *w, struct e
     int rc = trainer_open(&e->trainer, &e->settings, record, w, err);
     json_decref(record);
     e->settings.model = e->trainer.settings.model; /* what auto has become */
-    if (rc != 0 || run_create(&e->run, &e->settings, o->recipe, o->run_dir, err) != 0)
+    if (rc != 0 || check_at_end(e, err) != 0 ||
+        run_create(&e->run, &e->settings, o->recipe, o->run_dir, err) != 0)
         return -1;
     engine_run_is_there(e);
     e->trainer.settings = e->settings; /* its paths are absolute now */
@@ -91,14 +105,42 @@ static int newest_checkpoint(struct engine *e, char path[PATH_BYTES], struct err
     return 0;
 }
 
-/* The settings of the run, or those that were asked for instead. */
-static int open_run(struct engine *e, struct err *err)
+/* A new length must reach what is done; the length the run has already is none. */
+static int check_length(const struct engine *e, const struct checkpoint_state *done,
+                        struct err *err)
 {
+    const struct train_conf *was = &e->settings.train, *now = &e->options.settings.train;
+    int64_t epochs = done->epoch + (done->position > 0);
+    if (now->epochs != was->epochs && now->epochs < epochs)
+        return err_set(err, EXIT_CONFIG,
+                       "train.epochs: %lld is less than the %lld epochs that %s has %s (step "
+                       "%lld); give %lld or more",
+                       (long long)now->epochs, (long long)epochs, e->run.dir,
+                       done->position > 0 ? "begun" : "done", (long long)done->step,
+                       (long long)epochs);
+    if (now->max_iters != was->max_iters && now->max_iters > 0 && now->max_iters < done->step)
+        return err_set(err, EXIT_CONFIG,
+                       "train.max_iters: %lld is less than the %lld iterations that %s has done; "
+                       "give %lld or more",
+                       (long long)now->max_iters, (long long)done->step, e->run.dir,
+                       (long long)done->step);
+    return 0;
+}
+
+/* The settings of the run, or those that were asked for instead; *path as newest_checkpoint(). */
+static int open_run(struct engine *e, char path[PATH_BYTES], struct err *err)
+{
+    struct checkpoint_state done = {0};
     if (run_open(&e->run, e->options.resume, &e->settings, err) != 0)
         return -1;
     engine_run_is_there(e);
+    if (newest_checkpoint(e, path, err) != 0)
+        return -1;
     if (!e->options.changed)
         return 0;
+    if (path[0] &&
+        (checkpoint_read(path, &done, NULL, NULL, err) != 0 || check_length(e, &done, err) != 0))
+        return -1;
     e->settings = e->options.settings;
     return run_change(&e->run, &e->settings, err);
 }
@@ -107,7 +149,8 @@ static void tell_complete(const struct engine *e)
 {
     const struct trainer *t = &e->trainer;
     bool limited = t->total < t->scheduled;
-    int64_t more = 2 * (limited ? e->settings.train.max_iters : e->settings.train.epochs);
+    int64_t more = 2 * (limited ? t->state.step : t->state.epoch);
+    more = limited && more > t->scheduled ? t->scheduled : more;
     log_info("%s is complete at step %lld; to train longer: supcon --resume %s --set train.%s=%lld",
              e->run.dir, (long long)t->state.step, e->run.dir, limited ? "max_iters" : "epochs",
              (long long)more);
@@ -117,15 +160,14 @@ static int prepare_resumed(struct engine *e, const struct trainer_watch *w, stru
 {
     char path[PATH_BYTES];
     struct trainer *t = &e->trainer;
-    if (open_run(e, err) != 0)
+    if (open_run(e, path, err) != 0)
         return -1;
     report_run(e);
-    if (newest_checkpoint(e, path, err) != 0)
-        return -1;
     json_t *record = record_of(e->run.dir);
     int rc = trainer_open(t, &e->settings, record, w, err);
     json_decref(record);
-    if (rc != 0 || trainer_ready(t, path[0] ? path : NULL, w, err) != 0)
+    if (rc != 0 || check_at_end(e, err) != 0 ||
+        trainer_ready(t, path[0] ? path : NULL, w, err) != 0)
         return -1;
     if (path[0]) {
         e->saved_step = t->state.step;
@@ -147,7 +189,7 @@ static int prepare(struct engine *e, struct err *err)
         return -1;
     if (saver_new(&e->saver, &e->trainer.net, err) != 0)
         return -1;
-    e->ready = true;
+    atomic_store(&e->ready, true);
     report_phase(e, "");
     report_setup(e);
     return 0;
@@ -282,15 +324,24 @@ static void close_all(struct engine *e)
         run_close(&e->run);
 }
 
-/* A run that could not even start leaves nothing in the way of the next try. */
-static void discard(struct engine *e)
+/* Made here, and nobody will come back to it: it could not even start, or was stopped before its
+ * first step. Told to end and be run again (EXIT_AGAIN), it stays for that. */
+static bool worthless(const struct engine *e, int rc)
+{
+    if (e->options.resume[0] || !e->has_run || e->exit_code == EXIT_AGAIN)
+        return false;
+    return !e->ready || (rc == 0 && e->trainer.state.step == 0 && e->saved_step < 0);
+}
+
+/* A run that never began leaves nothing in the way of the next try. */
+static void close_or_discard(struct engine *e, int rc)
 {
     struct err ignored;
     char dir[sizeof e->run.dir];
-    bool begun = e->ready || e->options.resume[0] || !e->has_run;
+    bool discarded = worthless(e, rc);
     snprintf(dir, sizeof dir, "%s", e->run.dir);
     close_all(e);
-    if (!begun)
+    if (discarded)
         dir_remove(dir, &ignored);
 }
 
@@ -313,8 +364,5 @@ void session_run(struct engine *e)
         report_state(e, STATE_STOPPED, false);
     control_refuse_rest(e);
     report_done(e);
-    if (rc != 0)
-        discard(e);
-    else
-        close_all(e);
+    close_or_discard(e, rc);
 }

@@ -35,8 +35,8 @@ for i in $(seq 100); do
     sleep 0.05
 done
 "$supcon" --batch --format none --resume "$work/term" 2>"$work/second"
-[ $? -eq 73 ] && grep -q "in use by process" "$work/second"
-result "a second process on the run is refused with 73 and told who uses it"
+[ $? -eq 73 ] && grep -q "in use by process \([0-9]*\) on .*kill -TERM \1 (on .*then supcon --resume $work/term\$" "$work/second"
+result "a second process on the run is refused with 73, told who uses it and how to come back to it"
 "$supcon" --batch "$recipe" --format none --run-dir "$work/term" 2>"$work/second"
 [ $? -eq 73 ]
 result "nor may it begin another run there"
@@ -75,8 +75,9 @@ cp -R "$work/whole" "$work/full"
 for step in 5 6 7 8; do rm -rf "$work/full/checkpoints/step-0000000$step"; done
 (ulimit -f 100 && "$supcon" --batch --format none --resume "$work/full") 2>"$work/err"
 rc=$?
-[ $rc -eq 74 ] && grep -q "bytes needed" "$work/err"
-result "a full disk: training goes on, then 74 and what is needed (exit $rc)"
+[ $rc -eq 74 ] && grep -q "bytes needed" "$work/err" && [ "$(grep -c "bytes needed" "$work/err")" -le 2 ] &&
+    grep -q "trying again until ..:..:.. (checkpoint.retry_seconds)" "$work/err"
+result "a full disk: training goes on, then 74 and what is needed, each said once (exit $rc)"
 [ "$(grep -c '"ev":"iter"' "$work/full/metrics.jsonl")" -eq 8 ] &&
     ! ls "$work/full/checkpoints" | grep -q tmp && resume full && same_weights whole full 00000008
 result "nothing was lost: with room again the run ends as ever"

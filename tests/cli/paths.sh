@@ -2,7 +2,7 @@
 # Paths that are nearly right: a checkpoint for a run, a file for its folder. What it is and which is
 # right is said. And runs that go on with other settings.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..12"
+echo "1..13"
 cd "$work" || exit 1
 
 # says CODE WORDS ARGUMENT...: it ends with CODE and one sentence that has WORDS.
@@ -70,6 +70,13 @@ timeout 100 "$supcon" --batch --format none --resume run --set train.epochs=4 2>
     timeout 100 "$supcon" --batch --format none --resume other --set train.max_iters=0 2>err &&
     same_weights run other 00000016
 result "it does train longer, and keeps the new length"
+before=$(cksum <run/config.cfg)
+says 78 'train.epochs: 3 is less than the 4 epochs that run has done (step 16); give 4 or more' \
+    --batch --resume run --set train.epochs=3 &&
+    says 78 'train.max_iters: 15 is less than the 16 iterations that run has done' \
+    --batch --resume run --set train.max_iters=15 &&
+    [ "$before" = "$(cksum <run/config.cfg)" ]
+result "less than what is done is refused, and config.cfg stays as it was"
 says 64 'seed=3: a run keeps its own settings; with --resume these may be changed: train.epochs' \
     --batch --resume run --set seed=3 &&
     says 78 'sed: unknown key' --batch --resume run --set sed=3 &&

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Signals to a batch run: what is saved, how it ends, and that the rest of the run is as ever.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..19"
+echo "1..20"
 
 # begin NAME [WRAPPER [OPTION...]]: a run of 400 steps in the background; waits for its first row.
 begin() {
@@ -119,6 +119,23 @@ for delay in 0.03 0.06 0.1 0.15; do
 done
 [ -z "$failed" ]
 result "SIGTERM while preparing ends with 75$failed"
+
+failed=
+for delay in 0.03 0.06 0.1 0.15; do
+    $interruptible true 2>/dev/null || break
+    rm -rf "$work/early"
+    $interruptible "$supcon" --batch "$recipe" --run-dir "$work/early" --set train.epochs=200 \
+        >"$work/out" 2>"$work/err" &
+    pid=$!
+    sleep $delay
+    kill -INT $pid
+    wait $pid
+    [ $? -eq 130 ] || failed="$failed $delay"
+    ! [ -e "$work/early" ] || [ -e "$work/early/checkpoints/latest" ] || [ ! -s "$work/err" ] || failed="$failed $delay:left"
+    grep -q 'nothing to save' "$work/err" && ! grep -q '^\[Done\].*Ckpt: -,' "$work/out" && failed="$failed $delay:done"
+done
+[ -z "$failed" ]
+result "a start that SIGINT ends leaves no run behind$failed"
 
 begin cut "" --set train.max_iters=120
 kill -TERM $pid
