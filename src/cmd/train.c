@@ -22,6 +22,8 @@ static const struct cmd_option options[] = {
      false},
     {"run-dir", 0, "DIR", "make the run directory DIR itself, instead of one in runs", NULL, false},
     CMD_OPTION_SET,
+    CMD_OPTION_DEVICE,
+    CMD_OPTION_THREADS,
     {"format", 0, "FORMAT", "print text, jsonl or none with --batch [text]", NULL, false},
     {"progress", 0, "WHEN", "draw a bar with --batch: auto, always or never [auto]", NULL, false},
     {"glyphs", 0, "SET", "draw plots with auto, braille, block or ascii [auto]", NULL, false},
@@ -107,7 +109,7 @@ static int fill_resumed(const struct cmd_args *a, struct engine_options *o, stru
     int n = cmd_values(a, "set", sets, 64);
     if (run_path_check(o->resume, WANT_RUN, e) < 0 || run_settings(o->resume, &o->settings, e) < 0)
         return -1;
-    if (n == 0)
+    if (n == 0 && !cmd_has(a, "device") && !cmd_has(a, "threads"))
         return 0;
     if (cmd_settings_change(a, &o->settings, e) < 0)
         return -1;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What --batch prints, to the byte where scripts rely on it, and how a run ends that cannot begin.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..33"
+echo "1..36"
 
 # batch NAME OPTION...: as `train`, but printing; standard output in $work/out.
 batch() {
@@ -123,6 +123,14 @@ result "a recipe that is not there: 66"
 timeout 10 "$supcon" --batch --resume "$work/no" 2>"$work/err"
 [ $? -eq 66 ] && grep -q 'not a run' "$work/err"
 result "a run that is not there: 66"
+batch options --device=cpu --threads 1 && grep -q '^threads = 1;' "$work/options/config.cfg" &&
+    timeout 100 "$supcon" --batch --format none --resume "$work/options" --threads=2 2>"$work/err" &&
+    grep -q '^threads = 2;' "$work/options/config.cfg"
+result "--device and --threads are those of the recipe, or of the run"
+ends 64 '--device: "gpu" is not known' --device=gpu
+result "an unknown device as an option: 64"
+[ "$(sed -n 's/^[^ ]* \(saved step 8: .*\/step-00000008\|validation at step 8: top1 \).*/\1/p' "$work/text/run.log" | wc -l)" -eq 2 ]
+result "run.log tells of checkpoints and validations"
 ends 69 'CUDA' --set device=cuda:7
 result "a device that is not there: 69"
 name=text

@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME="$work/cache"
 zstd -dcq --long=27 "$archive" | tar -x -C "$work" --strip-components=1 --wildcards '*/train/*/000?.jpg' '*/test/*/000[0-3].jpg'
 bad=$work/train/dog/0005.jpg
-echo 1..8
+echo 1..10
 
 n=0
 result() { # NAME STATUS
@@ -53,3 +53,12 @@ rm -r "$work/train/dog"
 train
 [ $? -eq 65 ] && grep -q 'test/dog: a class that is not among the 9' "$work/out"
 result "a class for tests alone is refused" $?
+
+mv "$work/test" "$work/tested"
+rm -rf "$work/runs"
+train --set linear.at_end=true
+[ $? -eq 78 ] && grep -q 'linear.at_end: .* has no test images.*set linear.at_end=false, or add them in its folder test' "$work/out" &&
+    [ ! -e "$work/runs" ]
+result "without test images linear.at_end is refused before anything begins" $?
+train
+result "and the rest does without" $?
