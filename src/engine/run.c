@@ -198,15 +198,13 @@ static int start(struct run *run, struct err *e)
     return path_join(run->checkpoints, run->dir, RUN_CHECKPOINTS, e);
 }
 
-/* The folder made for a run that could not be made. Without the lock it goes only when it is empty:
- * another process may have it. */
+/* The folder made for a run that could not be made; another process may have it meanwhile. */
 static void remove_unfinished(const struct run *run)
 {
     struct err ignored;
-    if (run->lock_fd >= 0 && !run_is(run->dir))
+    bool taken = run->lock_fd < 0 && run_busy(run->dir, NULL, 0);
+    if (!taken && !run_is(run->dir))
         dir_remove(run->dir, &ignored);
-    else
-        rmdir(run->dir);
 }
 
 int run_create(struct run *run, struct settings *s, const char *recipe, const char *dir,

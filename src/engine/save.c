@@ -70,7 +70,7 @@ static void take_result(struct engine *e, const struct save_result *r)
         return;
     }
     if (e->retry_wait)
-        log_info("step %lld could be saved", (long long)r->saved.step);
+        log_info("step %lld is saved now", (long long)r->saved.step);
     e->retry_at = e->retry_wait = 0;
     e->saved_step = r->saved.step;
     snprintf(e->saved_path, sizeof e->saved_path, "%s", r->saved.path);

@@ -2,7 +2,7 @@
 # What happens to a run's files when things go wrong: kills at random moments, signals, damage, a
 # full disk, two processes on one run.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..14"
+echo "1..15"
 
 train whole || cat "$work/err"
 [ -f "$work/whole/checkpoints/step-00000008/manifest.json" ]
@@ -81,3 +81,8 @@ result "a full disk: training goes on, then 74 and what is needed, each said onc
 [ "$(grep -c '"ev":"iter"' "$work/full/metrics.jsonl")" -eq 8 ] &&
     ! ls "$work/full/checkpoints" | grep -q tmp && resume full && same_weights whole full 00000008
 result "nothing was lost: with room again the run ends as ever"
+
+# A disk with room for nothing: not even for the lock.
+rc=$( (ulimit -f 0; "$supcon" --batch "$recipe" --format none --run-dir "$work/none" 2>&1; echo $?) | tail -n 1)
+[ "$rc" -eq 74 ] && ! [ -e "$work/none" ]
+result "a run for whose lock there is no room is 74, and leaves no folder (exit $rc)"
