@@ -70,6 +70,7 @@ static void say_detach(struct dialog *d, const struct model *m)
                 m->state == STATE_PAUSED ? "is resumed" : "goes on");
     dialog_line(d, "Ctrl-Z and then bg give the shell back. To follow the run:");
     dialog_line(d, "  tail -f %s/metrics.jsonl", m->dir);
+    dialog_line(d, "To come back: kill -TERM its process, then supcon --resume.");
 }
 
 static void say_kill(struct dialog *d, const struct model *m)

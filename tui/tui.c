@@ -8,6 +8,7 @@
 #include "tui/capture.h"
 #include "tui/console.h"
 #include "tui/display.h"
+#include "tui/ending.h"
 #include "tui/folder.h"
 #include "tui/keys.h"
 #include "tui/rescue.h"
@@ -69,7 +70,12 @@ static void silence(void)
 /* From here on there is no screen: nobody could end a run that waits, or resume one. */
 static void go_headless(struct tui *t)
 {
+    const char *dir = t->console.model.dir;
+    long pid = getpid();
     t->headless = true;
+    log_info("the run goes on without a screen; kill -TERM %ld saves and ends it, then supcon "
+             "--resume %s brings it back",
+             pid, dir[0] ? dir : "RUN");
     capture_stop(&t->capture);
     silence();
     if (t->console.model.state == STATE_PAUSED)
@@ -90,13 +96,16 @@ static void lose_terminal(struct tui *t)
 
 static void detach(struct tui *t)
 {
+    const char *dir = t->console.model.dir;
     long pid = getpid();
     display_close(&t->display);
     capture_stop(&t->capture);
     printf("supcon: the run goes on without a screen, in %s\n"
-           "Ctrl-Z and then bg give the shell back; tail -f %s/metrics.jsonl follows it;\n"
-           "Ctrl-C, or kill -TERM %ld, saves and ends it.\n",
-           t->console.model.dir, t->console.model.dir, pid);
+           "Ctrl-Z and then bg give the shell back; tail -f %s/metrics.jsonl follows it,\n"
+           "and %s/run.log tells how it ended. To come back, save and end it, then resume:\n"
+           "  kill -TERM %ld\n"
+           "  supcon --resume %s\n",
+           dir, dir, dir, pid, dir);
     fflush(stdout);
     go_headless(t);
 }
@@ -164,6 +173,7 @@ static void on_terminate(struct tui *t)
         on_again(t);
     } else if (now - t->terminated >= ECHO_USEC) {
         leave_terminal(t);
+        ending_tell(&t->console.model, !t->headless);
         signals_die(SIGTERM);
     }
 }
@@ -235,6 +245,7 @@ static void obey(struct tui *t)
         return;
     if (c->leave == LEAVE_KILL) {
         leave_terminal(t);
+        ending_tell(&t->console.model, true);
         signals_die(SIGINT);
     }
     if (c->suspend)
@@ -353,11 +364,9 @@ static void tear_down(struct tui *t)
     if (!t->headless) {
         display_close(&t->display);
         capture_stop(&t->capture);
-        if (m->dir[0] && m->saved_step >= 0)
-            printf(m->trained ? "supcon: the run is in %s\n"
-                              : "supcon: the run is in %s; supcon --resume continues it\n",
-                   m->dir);
     }
+    if (m->finished)
+        ending_tell(m, !t->headless);
     console_done(&t->console);
     signals_close(t->signals);
 }

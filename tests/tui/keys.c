@@ -8,6 +8,7 @@
 
 #include "scene.h"
 #include "tui/chooser.h"
+#include "tui/ending.h"
 #include "tui/keys.h"
 
 #include <locale.h>
@@ -708,6 +709,47 @@ static void nothing_is_redrawn_when_nothing_changes(void **state)
     assert_false(scene.console.dirty);
 }
 
+static void assert_ending(const char *want)
+{
+    char text[1024];
+    ending_text(&scene.console.model, want[0] == 't', text, sizeof text);
+    assert_string_equal(text, want);
+}
+
+/* where it is, what was kept, how to go on */
+static void an_ending_says_what_was_kept(void **state)
+{
+    struct event done = {.kind = EV_DONE};
+    (void)state;
+    scene_keys(&scene, "q3<Enter>");
+    assert_ending("the run is in runs/quickstart-20231114-221320; 13 iterations since checkpoint "
+                  "300 were given up; to go on from there: supcon --resume "
+                  "runs/quickstart-20231114-221320");
+    scene_save(&scene, false);
+    assert_ending("the run is in runs/quickstart-20231114-221320, saved at iteration 313; to go "
+                  "on: supcon --resume runs/quickstart-20231114-221320");
+    scene.console.model.stopping = false;
+    scene_state(&scene, STATE_STOPPED, false);
+    assert_ending("the run is in runs/quickstart-20231114-221320, complete and saved at iteration "
+                  "313");
+    scene_close(&scene);
+    scene_open(&scene);
+    scene_begin(&scene);
+    assert_ending("the run is in runs/quickstart-20231114-221320; it has not trained yet; to "
+                  "begin: supcon --resume runs/quickstart-20231114-221320");
+    scene_train(&scene, 1);
+    assert_ending("the run is in runs/quickstart-20231114-221320; no checkpoint was saved, 1 "
+                  "iteration was given up; to begin again: supcon --resume "
+                  "runs/quickstart-20231114-221320");
+    assert_ending("");
+    scene_send(&scene, &done);
+    char text[256];
+    ending_text(&scene.console.model, false, text, sizeof text);
+    assert_string_equal(text, "stopped while being prepared; no run was made");
+    scene_state(&scene, STATE_FAILED, false);
+    assert_ending(""); /* the error says it all */
+}
+
 static void the_chooser_chooses(void **state)
 {
     struct choice choice[3] = {
@@ -822,6 +864,7 @@ int main(void)
         test(detaching_says_how_to_come_back),
         test(long_lines_of_the_log_are_wrapped),
         test(an_evaluation_shows_its_own_time_and_bar),
+        test(an_ending_says_what_was_kept),
         test(the_chooser_chooses),
         test(the_chooser_keeps_runs_apart_and_says_why),
     };

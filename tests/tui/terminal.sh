@@ -13,7 +13,7 @@ if ! command -v tmux >/dev/null 2>&1; then
     echo "1..0 # SKIP tmux is not installed"
     exit 0
 fi
-echo "1..30"
+echo "1..32"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/supcon-tui-XXXXXX") || exit 1
 unset TMUX TMUX_PANE
@@ -144,8 +144,9 @@ shows 'TRAIN|EVAL' && shows 'Checkpoints'
 result "fg brings the console back"
 
 keys q
-shows ' Quit ' && keys s && ended 0
-result "q s ends the run"
+shows ' Quit ' && keys s && ended 0 &&
+    shows 'the run is in first, saved at iteration [0-9]+; to go on: supcon'
+result "q s ends the run, and says how to go on"
 modes_are_back && shows '^%' && ! has 'Checkpoints'
 result "and gives the terminal back"
 
@@ -173,6 +174,16 @@ until_true more
 result "and the run goes on"
 stop
 result "until SIGTERM saves and ends it with 75"
+pid=$(cat "$work/pid")
+shows "kill -TERM $pid" && shows 'supcon --resume fourth' && grep -q "kill -TERM $pid" "$work/fourth/run.log" &&
+    tail -n 1 "$work/fourth/run.log" | grep -qE 'in fourth, saved at iteration [0-9]+; to go on: supcon --resume fourth$'
+result "it is told how to come back, and run.log how it ended"
+
+start again
+shows '> TRAIN' && shows 'iter +[0-9]'
+keys C-c
+shows '> 1 ' && keys C-c && shows '> 2 ' && keys C-c && shows '> 3 ' && keys C-c && ended 0 && shows 'in again; no checkpoint was saved, [0-9]+ iteration'
+result "who insists with Ctrl-C is told what that cost"
 
 start fifth
 shows '> TRAIN'
