@@ -40,8 +40,8 @@ static int augment(struct device *dev, const struct device_augment *a, struct te
     return rc;
 }
 
-/* Plans fit; when the images come, nearly nothing is left. */
-static bool tight;
+/* Plans fit; when the images come, nearly nothing is left unless there is room. */
+static bool tight, has_room;
 
 static size_t memory_free(struct device *dev)
 {
@@ -51,10 +51,10 @@ static size_t memory_free(struct device *dev)
 
 static bool on_phase(void *ctx, const char *text, int part, int parts)
 {
-    const bool *roomy = ctx;
+    (void)ctx;
     (void)part;
     (void)parts;
-    tight = !*roomy && strstr(text, "loader");
+    tight = !has_room && strstr(text, "loader");
     return true;
 }
 
@@ -70,8 +70,9 @@ static void open_trainer(struct trainer *t, bool augments, bool roomy)
         augmenting.memory_free = memory_free;
         t->dev.class = &augmenting;
     }
-    struct trainer_watch watch = {on_phase, &roomy};
+    struct trainer_watch watch = {on_phase, NULL};
     tight = false;
+    has_room = roomy;
     if (trainer_ready(t, NULL, &watch, &e) != 0)
         fail_msg("%s", e.msg);
 }
