@@ -12,10 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* run_busy holds the lock for an instant; a few tries tell it from a real holder. */
+/* run_busy holds the lock for an instant, and a process that was killed until its memory is given
+ * back; half a second tells them from a real holder. */
 static int try_lock(int fd)
 {
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 50; i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
             return 0;
         if (errno != EWOULDBLOCK && errno != EINTR)
