@@ -128,7 +128,8 @@ static const struct conf_field linear_fields[] = {
      .type = CONF_BOOL,
      CONF_AT(struct linear_conf, at_end),
      .value = "false",
-     .help = "Evaluate the last checkpoint when training ends."},
+     .help = "Evaluate the last checkpoint when training ends; refused where there are no test "
+             "images."},
     {.name = "epochs",
      .type = CONF_INT,
      CONF_AT(struct linear_conf, epochs),
