@@ -106,7 +106,7 @@ static int gather(struct chooser *ch, const struct tui_options *o, struct err *e
     return add_runs(ch, o->runs ? o->runs : "runs", e);
 }
 
-/* -1: the terminal is gone, or the process shall end. */
+/* The signal by which the process shall end; 0: none. */
 static int take_signals(int signals, struct display *d)
 {
     for (int sig; (sig = signals_next(signals)) != 0;) {
@@ -118,13 +118,13 @@ static int take_signals(int signals, struct display *d)
             display_resume(d);
             display_resize(d, NULL);
         }
-        if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP)
-            return -1;
+        if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGUSR1 || sig == SIGXCPU)
+            return sig;
     }
     return 0;
 }
 
-static enum chosen ask(struct chooser *ch, struct display *d, int signals)
+static enum chosen ask(struct chooser *ch, struct display *d, int signals, int *ended)
 {
     enum chosen chosen = CHOSEN_NOT_YET;
     while (chosen == CHOSEN_NOT_YET) {
@@ -133,7 +133,7 @@ static enum chosen ask(struct chooser *ch, struct display *d, int signals)
         chooser_draw(ch, &d->canvas);
         display_show(d);
         poll(fd, 2, -1);
-        if (take_signals(signals, d) != 0)
+        if ((*ended = take_signals(signals, d)) != 0)
             return CHOSEN_NONE;
         while (chosen == CHOSEN_NOT_YET && (key = display_key(d)) != K_NONE)
             chosen = key < 0 ? CHOSEN_NONE : chooser_key(ch, key);
@@ -152,14 +152,16 @@ int tui_choose(const struct tui_options *o, char *out, size_t size, bool *is_run
 {
     struct chooser ch;
     struct display d;
-    int rc = -1, signals = -1;
+    int rc = -1, signals = -1, ended = 0;
     setlocale(LC_CTYPE, "");
     if (gather(&ch, o, e) != 0 || (signals = signals_open(true, e)) < 0)
         goto out;
     select_path(&ch, out);
     if (display_open(&d, STDIN_FILENO, STDOUT_FILENO, o, e) == 0) {
-        rc = ask(&ch, &d, signals) == CHOSEN ? 0 : 1;
+        rc = ask(&ch, &d, signals, &ended) == CHOSEN ? 0 : 1;
         display_close(&d);
+        if (ended && ended != SIGINT)
+            rc = err_set(e, EXIT_AGAIN, "%s: nothing was chosen yet", strsignal(ended));
     }
     if (rc == 0) {
         snprintf(out, size, "%s", ch.choice[ch.selected].path);

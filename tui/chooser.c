@@ -37,21 +37,28 @@ static void draw_choice(const struct chooser *ch, struct canvas *c, int i, int r
                  choice->holder[0] ? "in use  " : "", choice->text);
 }
 
+/* One row of a text that is wrapped and may have several lines; returns where the next begins. */
+static const char *take_row(const struct canvas *c, const char *text, int cols, char *row,
+                            size_t size)
+{
+    size_t line = strcspn(text, "\n");
+    snprintf(row, size, "%.*s", (int)line, text);
+    size_t n = canvas_fit(c, row, cols);
+    row[n] = '\0';
+    return text + n + (n == line && text[n] == '\n');
+}
+
 /* Text over as many rows as it needs, the last of them at `last`; returns how many. */
 static int draw_note(struct canvas *c, int last, const char *text)
 {
     int rows = 0, cols = c->cols - 2;
-    const char *p = text;
-    for (; *p && cols > 0; rows++)
-        p += canvas_fit(c, p, cols);
-    p = text;
-    for (int row = last - rows + 1; *p && cols > 0; row++) {
-        char part[sizeof((struct chooser *)0)->note];
-        size_t n = canvas_fit(c, p, cols);
-        snprintf(part, sizeof part, "%.*s", (int)n, p);
+    char part[CHOOSER_NOTE];
+    for (const char *p = text; *p && cols > 0; rows++)
+        p = take_row(c, p, cols, part, sizeof part);
+    for (int row = last - rows + 1; *text && cols > 0; row++) {
+        text = take_row(c, text, cols, part, sizeof part);
         canvas_fill(c, (struct rect){row, 0, 1, c->cols}, ' ', STYLE_SELECT);
         canvas_text(c, row, 1, cols, STYLE_SELECT, part);
-        p += n;
     }
     return rows;
 }
@@ -86,7 +93,7 @@ void chooser_draw(const struct chooser *ch, struct canvas *c)
     canvas_fill(c, (struct rect){0, 0, 1, c->cols}, ' ', STYLE_STATUS);
     canvas_text(c, 0, 1, c->cols - 1, STYLE_STATUS, "supcon  what shall be trained?");
     canvas_text(c, keys, 0, c->cols, STYLE_TEXT,
-                ch->n ? "Up Down select  Enter start  q leave" : "q leave");
+                ch->n ? "Up Down select  Enter start  ? help  q leave" : "? help  q leave");
 }
 
 static enum chosen take(struct chooser *ch)
@@ -102,6 +109,14 @@ static enum chosen take(struct chooser *ch)
     return CHOSEN_NOT_YET;
 }
 
+static const char help[] =
+    "Up Down, k j, Home End   select a recipe or a run\n"
+    "Enter                    begins a new run, or goes on with a run as saved last\n"
+    "q Esc Ctrl-C             leave; nothing is changed\n"
+    "Recipes: NAME.cfg in ./conf, in your folder of recipes, the installed ones.\n"
+    "Runs: in ./runs, last changed first, with the objective they go on with.\n"
+    "From elsewhere: supcon FILE takes a recipe, supcon --resume DIR a run.";
+
 enum chosen chooser_key(struct chooser *ch, int key)
 {
     int to = ch->selected;
@@ -110,6 +125,8 @@ enum chosen chooser_key(struct chooser *ch, int key)
         return CHOSEN_NONE;
     if (key == K_ENTER)
         return take(ch);
+    if (key == '?' || key == K_FN + 1)
+        snprintf(ch->note, sizeof ch->note, "%s", help);
     to += key == K_DOWN || key == 'j' ? 1 : key == K_UP || key == 'k' ? -1 : 0;
     to = key == K_HOME ? 0 : key == K_END ? ch->n - 1 : to;
     if (to >= 0 && to < ch->n)

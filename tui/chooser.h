@@ -4,7 +4,7 @@
 
 #include "tui/canvas.h"
 
-enum { CHOICE_PATH = 1024 };
+enum { CHOICE_PATH = 1024, CHOOSER_NOTE = 1100 };
 
 struct choice {
     char path[CHOICE_PATH];
@@ -16,7 +16,7 @@ struct choice {
 struct chooser {
     struct choice *choice; /* recipes first */
     int n, selected;
-    char note[640]; /* why a choice was not taken */
+    char note[CHOOSER_NOTE]; /* why a choice was not taken, or help; may have several lines */
 };
 
 enum chosen { CHOSEN_NOT_YET, CHOSEN, CHOSEN_NONE };

@@ -41,7 +41,8 @@ int tui_main(struct engine *, const struct tui_options *, struct err *);
 
 /* Lets the person choose a recipe (./conf, the user's configuration folder, the installed ones) or
  * a run to continue. What `out` names is selected at first (""; nothing). 0: out holds the path,
- * *is_run tells which; 1: nothing was chosen; -1 with *e. */
+ * *is_run tells which; 1: nothing was chosen; -1 with *e, EXIT_AGAIN after a signal that ends a
+ * run. */
 int tui_choose(const struct tui_options *, char *out, size_t size, bool *is_run, struct err *);
 
 #endif

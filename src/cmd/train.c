@@ -13,6 +13,7 @@
 #include "tui/tui.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,6 +125,34 @@ static int fill_resumed(const struct cmd_args *a, struct engine_options *o, stru
     return 0;
 }
 
+/* One message a line, as many as there is room for. */
+static int join(const struct conf_errors *errors, int code, struct err *e)
+{
+    char text[sizeof e->msg];
+    size_t n = 0;
+    int i = 0;
+    for (; i < errors->n && n + strlen(errors->text[i]) + 32 < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? "\n" : "", errors->text[i]);
+    if (i < errors->n)
+        snprintf(text + n, sizeof text - n, "\nand %d more", errors->n - i);
+    return err_set(e, code, "%s", errors->n ? text : "out of memory");
+}
+
+/* The list of recipes covers what was written to standard error: it shows all mistakes itself. */
+static int settings_of_chosen(const struct cmd_args *a, const char *recipe, struct settings *s,
+                              struct err *e)
+{
+    struct conf_errors *errors = calloc(1, sizeof *errors);
+    struct conf_origin *origin = conf_origin_new();
+    int code = EXIT_OS;
+    if (errors && origin)
+        code = cmd_settings_all(a, recipe, s, origin, errors);
+    int rc = !code ? 0 : errors ? join(errors, code, e) : err_set(e, code, "out of memory");
+    conf_origin_free(origin);
+    free(errors);
+    return rc;
+}
+
 static int fill(const struct cmd_args *a, const struct choice *c, struct engine_options *o,
                 struct err *e)
 {
@@ -132,7 +161,9 @@ static int fill(const struct cmd_args *a, const struct choice *c, struct engine_
     snprintf(c->is_run ? o->resume : o->recipe, sizeof o->recipe, "%s", c->path);
     if (c->is_run)
         return fill_resumed(a, o, e);
-    if (cmd_settings(a, c->path, &o->settings, NULL, e) < 0)
+    int rc = c->chosen ? settings_of_chosen(a, c->path, &o->settings, e)
+                       : cmd_settings(a, c->path, &o->settings, NULL, e);
+    if (rc < 0)
         return -1;
     if (run_path_check(o->settings.init.weights, WANT_WEIGHTS, e) == 0)
         return 0;

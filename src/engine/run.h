@@ -74,7 +74,7 @@ bool run_busy(const char *dir, char *who, size_t size);
 
 struct run_entry {
     char dir[PATH_BYTES], name[128];
-    char arch[32], objective[32]; /* "" unknown */
+    char arch[32], objective[32]; /* "" unknown; the objective of the newest checkpoint */
     int64_t step;                 /* of the newest checkpoint, -1: none yet */
     int64_t time;                 /* of the last change, seconds since 1970 */
     bool busy;                    /* another process is writing to it */

@@ -1,5 +1,5 @@
 /* Looking at run directories from outside, without locking them. */
-#include "engine/checkpoint.h"
+#include "engine/checkpoint_part.h"
 #include "engine/run_part.h"
 #include <dirent.h>
 #include <errno.h>
@@ -92,6 +92,20 @@ static int64_t last_step(const char *dir)
     return last;
 }
 
+/* The one the run goes on with: it may have been switched since it began. */
+static void objective_of(const char *dir, int64_t step, char *out, size_t size)
+{
+    char all[PATH_BYTES], path[PATH_BYTES];
+    struct err ignored;
+    json_t *m = path_join(all, dir, RUN_CHECKPOINTS, &ignored) == 0 &&
+                        checkpoint_path(all, step, path, &ignored) == 0
+                    ? checkpoint_manifest(path, &ignored)
+                    : NULL;
+    if (json_is_string(json_object_get(m, "objective")))
+        copy_text(m, "objective", out, size);
+    json_decref(m);
+}
+
 static void describe(struct run_entry *r)
 {
     char path[PATH_BYTES];
@@ -103,6 +117,8 @@ static void describe(struct run_entry *r)
     copy_text(id, "objective", r->objective, sizeof r->objective);
     json_decref(id);
     r->step = last_step(r->dir);
+    if (r->step >= 0)
+        objective_of(r->dir, r->step, r->objective, sizeof r->objective);
     r->busy = run_busy(r->dir, NULL, 0);
     int64_t metrics = changed(r->dir, "metrics.jsonl"), log = changed(r->dir, RUN_IDENTITY);
     r->time = metrics > log ? metrics : log;

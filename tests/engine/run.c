@@ -274,6 +274,7 @@ static void runs_are_listed_last_changed_first(void **state)
     int n;
     assert_int_equal(run_list(p->settings.run.runs, &list, &n, &e), 0);
     assert_int_equal(n, 0);
+    snprintf(p->settings.objective.name, sizeof p->settings.objective.name, "simclr");
     assert_int_equal(run_create(&a, &p->settings, "a.cfg", "", &e), 0);
     assert_int_equal(run_create(&b, &p->settings, "b.cfg", "", &e), 0);
     assert_int_equal(small_net_init(&net, 6, &e), 0);
@@ -293,6 +294,8 @@ static void runs_are_listed_last_changed_first(void **state)
     assert_true(list[0].busy);
     assert_false(list[1].busy);
     assert_string_equal(list[0].arch, p->settings.model.arch);
+    assert_string_equal(list[0].objective, "supcon"); /* its checkpoint's: it was switched */
+    assert_string_equal(list[1].objective, "simclr");
     free(list);
     run_close(&a);
 }

@@ -810,6 +810,15 @@ static void the_chooser_keeps_runs_apart_and_says_why(void **state)
             chooser_draw(&ch, &c);
             canvas_done(&c);
         }
+    snprintf(ch.note, sizeof ch.note, "a.cfg:1: first mistake\na.cfg:2: second\nand 7 more");
+    text = chooser_dump(&ch);
+    assert_non_null(strstr(text, "\n a.cfg:1: first mistake\n a.cfg:2: second\n and 7 more\n"));
+    free(text);
+    assert_int_equal(chooser_key(&ch, '?'), CHOSEN_NOT_YET);
+    text = chooser_dump(&ch);
+    assert_non_null(strstr(text, "\n Enter                    begins a new run"));
+    assert_non_null(strstr(text, "supcon --resume DIR a run.\n"));
+    free(text);
     text = chooser_dump(&(struct chooser){.n = 0});
     assert_non_null(strstr(text, "supcon config default > my.cfg"));
     free(text);

@@ -13,7 +13,7 @@ if ! command -v tmux >/dev/null 2>&1; then
     echo "1..0 # SKIP tmux is not installed"
     exit 0
 fi
-echo "1..32"
+echo "1..34"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/supcon-tui-XXXXXX") || exit 1
 unset TMUX TMUX_PANE
@@ -242,13 +242,22 @@ shows '> conf/absent' && keys Enter && shows 'nowhere' && shows 'Enter start' &&
     keys q && hides 'Recipes'
 result "a recipe without its data leads back to the list, with the reason"
 
+printf 'seed = 1;\ntrain: { epochs = -1; nonsense = 3; };\n' >"$work/conf/absent.cfg"
+shows '^%$'
+rm -f "$work/pid"
+type_line "clear; sh -c 'echo \$\$ >pid; exec \"$supcon\"'; echo status \$?"
+shows '> conf/absent' && keys '?' && shows 'q Esc Ctrl-C' && keys Enter &&
+    shows 'absent.cfg:2: .*epochs' && shows 'absent.cfg:2: .*nonsense'
+result "all mistakes of a recipe are shown, and ? helps"
+kill -TERM "$(cat "$work/pid")" && shows 'nothing was chosen yet' && shows '^status 75$'
+result "SIGTERM ends the list with 75"
+
 (cd "$work" && exec "$supcon" --batch --format none --run-dir runs/held tiny.cfg >/dev/null 2>&1) &
 holder=$!
 until_true test -s "$work/runs/held/metrics.jsonl"
 shows '^%$'
 type_line "clear; '$supcon'"
-held() { keys Down && has '> held'; }
-shows 'held .*in use' && until_true held && keys Enter && shows "process $holder " && keys q &&
+shows 'held .*in use' && keys Home Down Down && shows '> held' && keys Enter && shows "process $holder " && keys q &&
     hides 'Recipes'
 result "a run in use is not taken, and its process is named"
 kill "$holder" && wait "$holder"
