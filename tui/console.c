@@ -43,7 +43,7 @@ void console_event(struct console *c, const struct event *e)
             pane_classes[i]->event(c->state[i], e);
     toast_event(c, e);
     c->dirty = true;
-    if (e->kind != EV_ITER && e->kind != EV_LOG)
+    if (e->kind != EV_LOG)
         dialog_refresh(c);
 }
 

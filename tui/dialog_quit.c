@@ -42,7 +42,8 @@ static void say_stop(struct dialog *d, const struct model *m)
     else if (model_unsaved(m) > 0)
         dialog_line(d, "A checkpoint is written, and the program ends. Later,");
     else
-        dialog_line(d, "Everything is saved; the program ends. Later,");
+        dialog_line(d, "%s is saved; the program ends. Later,",
+                    m->evaluating ? "All training" : "Everything");
     dialog_line(d, "  supcon --resume %s", m->dir);
     dialog_line(d, "continues.");
 }
@@ -51,7 +52,8 @@ static void say_abandon(struct dialog *d, const struct model *m)
 {
     say_dropped(d, m);
     if (model_unsaved(m) == 0)
-        dialog_line(d, "Everything is saved; the program ends.");
+        dialog_line(d, "%s is saved; the program ends.",
+                    m->evaluating ? "All training" : "Everything");
     else if (m->saved_step > 0)
         dialog_line(d, "What was learned since checkpoint %lld is lost.", (long long)m->saved_step);
     else
@@ -103,7 +105,8 @@ static void offer_running(struct dialog *d, const struct model *m)
                                                          : "Stop after this iteration and save");
         dialog_choice(d, 0, ABANDON, "Stop now, lose %lld iteration%s", lost, lost == 1 ? "" : "s");
     } else {
-        dialog_choice(d, 's', STOP, "Stop; everything is saved");
+        dialog_choice(d, 's', STOP, "Stop; %s",
+                      m->evaluating ? "only the evaluation is not saved" : "everything is saved");
         dialog_choice(d, 0, ABANDON, "Stop without saving anything more");
     }
     dialog_choice(d, 'd', DETACH, "Detach: close the screen%s",

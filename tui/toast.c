@@ -27,9 +27,19 @@ static void on_ack(struct console *c, const struct event *e)
                       command_name((enum command_kind)e->u.ack.command), e->u.ack.reason);
 }
 
+/* At the beginning of a linear evaluation. */
+static void on_state(struct console *c, const struct event *e)
+{
+    const struct model *m = &c->model;
+    if (e->u.state.linear && e->u.state.state == STATE_EVALUATING && m->eval_usec == e->usec)
+        console_toast(c, false, "linear evaluation begins%s; v cancels it, p pauses it",
+                      m->trained ? "" : ", training waits");
+}
+
 static void on_checkpoint(struct console *c, const struct event *e)
 {
-    console_toast(c, false, "checkpoint %lld saved; v evaluates it", (long long)e->u.ckpt.step);
+    console_toast(c, false, "checkpoint %lld saved%s", (long long)e->u.ckpt.step,
+                  c->model.evaluating ? "" : "; v evaluates it");
 }
 
 static void on_save_failed(struct console *c, const struct event *e)
@@ -52,6 +62,7 @@ static void on_linear_failed(struct console *c, const struct event *e)
 
 static void (*const on_kind[EV_N])(struct console *, const struct event *) = {
     [EV_ACK] = on_ack,
+    [EV_STATE] = on_state,
     [EV_CHECKPOINT] = on_checkpoint,
     [EV_SAVE_FAILED] = on_save_failed,
     [EV_LINEAR_DONE] = on_linear,

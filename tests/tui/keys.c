@@ -262,6 +262,7 @@ static void an_evaluation_says_how_to_cancel_it(void **state)
     (void)state;
     assert_shows("v evaluate");
     scene_evaluate(&scene, 300, 3);
+    assert_shows("linear evaluation begins, training waits; v cancels it, p pauses it");
     assert_shows("v cancel");
     scene_keys(&scene, "o");
     assert_shows("a linear evaluation is running; v cancels it");
@@ -417,6 +418,18 @@ static void q_can_abandon_and_says_what_is_lost(void **state)
     assert_shows("Stop now, lose 13 iterations");
     scene_keys(&scene, "<Enter>");
     last(CMD_ABANDON);
+}
+
+static void what_a_dialog_counts_is_true_when_it_is_taken(void **state)
+{
+    (void)state;
+    scene_keys(&scene, "q3");
+    assert_shows("Stop now, lose 13 iterations");
+    scene_train(&scene, 4);
+    assert_shows("> 3     Stop now, lose 17 iterations");
+    scene_keys(&scene, "<Esc>v3");
+    scene_train(&scene, 1);
+    assert_shows("> 3 (n) Save now, evaluate that (iteration 318)");
 }
 
 static void q_knows_that_the_last_step_is_not_saved(void **state)
@@ -840,6 +853,7 @@ int main(void)
         test(q_stays_unless_told_otherwise),
         test(q_can_stop_and_save),
         test(q_can_abandon_and_says_what_is_lost),
+        test(what_a_dialog_counts_is_true_when_it_is_taken),
         test(q_can_detach),
         test(q_knows_that_the_last_step_is_not_saved),
         test(q_leaves_at_once_when_all_is_done),
