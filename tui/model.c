@@ -29,8 +29,10 @@ static void on_run(struct model *m, const struct event *e)
 static void on_state(struct model *m, const struct event *e)
 {
     int state = e->u.state.state;
-    if (e->u.state.linear && !m->evaluating)
+    if (e->u.state.linear && !m->evaluating) {
         m->paused_before = m->state == STATE_PAUSED;
+        m->cancelled = false;
+    }
     m->state = state;
     m->state_usec = e->usec;
     if (e->u.state.linear && !m->evaluating)
@@ -146,7 +148,7 @@ static void on_linear_failed(struct model *m, const struct event *e)
 {
     (void)e;
     m->linear.kind = 0;
-    m->n_errors++;
+    m->n_errors += !m->cancelled;
 }
 
 bool model_ack_is_note(const struct event *e)
@@ -158,6 +160,7 @@ bool model_ack_is_note(const struct event *e)
 
 static void on_ack(struct model *m, const struct event *e)
 {
+    m->cancelled |= e->u.ack.command == CMD_CANCEL && e->u.ack.accepted;
     if (e->u.ack.command == m->asked)
         m->asked = -1;
     m->n_warnings += !e->u.ack.accepted && !model_ack_is_note(e);

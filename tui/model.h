@@ -26,6 +26,7 @@ struct model {
     int state;       /* enum engine_state */
     bool evaluating; /* a linear evaluation runs, or is paused */
     int64_t state_usec, first_usec, now_usec;
+    bool cancelled;     /* the last linear evaluation, as was asked for */
     bool paused_before; /* training was paused when the linear evaluation began */
     int64_t eval_usec;  /* when the linear evaluation began */
     bool started;       /* iterations have been seen */

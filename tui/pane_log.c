@@ -20,7 +20,8 @@ struct line {
 struct log_pane {
     struct line *line; /* ring [LINES] */
     int first, n;
-    int back; /* lines scrolled back from the newest */
+    bool cancelled; /* a linear evaluation, as was asked for */
+    int back;       /* lines scrolled back from the newest */
 };
 
 static int init(void *state)
@@ -108,12 +109,14 @@ static void on_linear_failed(struct log_pane *l, const struct event *e)
 {
     char text[LINE_BYTES];
     snprintf(text, sizeof text, "linear evaluation ended: %s", e->u.text);
-    log_pane_add(l, e->usec, LOG_ERROR, text);
+    log_pane_add(l, e->usec, l->cancelled ? LOG_INFO : LOG_ERROR, text);
+    l->cancelled = false;
 }
 
 static void on_ack(struct log_pane *l, const struct event *e)
 {
     char text[LINE_BYTES];
+    l->cancelled |= e->u.ack.command == CMD_CANCEL && e->u.ack.accepted;
     if (e->u.ack.accepted)
         return;
     bool note = model_ack_is_note(e);

@@ -57,7 +57,7 @@ static void on_linear(struct console *c, const struct event *e)
 
 static void on_linear_failed(struct console *c, const struct event *e)
 {
-    console_toast(c, true, "linear evaluation ended: %s", e->u.text);
+    console_toast(c, !c->model.cancelled, "linear evaluation ended: %s", e->u.text);
 }
 
 static void (*const on_kind[EV_N])(struct console *, const struct event *) = {

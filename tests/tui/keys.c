@@ -377,6 +377,15 @@ static void v_offers_to_cancel_what_runs(void **state)
     assert_int_equal(scene.n_posted, 0);
     scene_keys(&scene, "vc");
     last(CMD_CANCEL);
+    scene_ack(&scene, CMD_CANCEL, true, "");
+    scene_text(&scene, EV_LINEAR_FAILED, "the evaluation was cancelled");
+    assert_int_equal(scene.console.model.n_errors, 0); /* as was asked for */
+    assert_false(scene.console.toast.bad);
+    scene_state(&scene, STATE_RUNNING, false);
+    scene_evaluate(&scene, 300, 3);
+    scene_text(&scene, EV_LINEAR_FAILED, "no room");
+    assert_int_equal(scene.console.model.n_errors, 1);
+    assert_true(scene.console.toast.bad);
 }
 
 static void removed_weights_cannot_be_evaluated(void **state)
