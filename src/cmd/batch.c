@@ -113,10 +113,11 @@ static void stop(struct batch *b, int code)
     engine_post(b->engine, &c);
 }
 
+/* Of this moment: a preparation that is nearly done may still become a run that is saved. */
 static const char *plan(const struct batch *b)
 {
     return engine_is_ready(b->engine) ? "saving at the next step"
-                                      : "no step was taken, so there is nothing to save";
+                                      : "no step has been taken yet; ending";
 }
 
 static void on_again(struct batch *b, int sig)
