@@ -5,6 +5,7 @@
  */
 #include "cmd/bench_augment.h"
 
+#include "base/median.h"
 #include "base/file.h"
 #include "base/rng.h"
 #include "engine/feed.h"
@@ -111,13 +112,7 @@ static int device_batch(struct bench *b, double *ms, struct err *e)
     return rc;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static int time_batches(struct bench *b, double *median, struct err *e)
+static int time_batches(struct bench *b, double *typical, struct err *e)
 {
     int steps = b->o->steps, rc = 0;
     double *ms = malloc((size_t)steps * sizeof *ms), unused;
@@ -126,8 +121,7 @@ static int time_batches(struct bench *b, double *median, struct err *e)
     for (int i = -b->o->warmup; rc == 0 && i < steps; i++)
         rc = (b->feed.on_device ? device_batch : loader_batch)(b, i < 0 ? &unused : &ms[i], e);
     if (rc == 0) {
-        qsort(ms, (size_t)steps, sizeof *ms, ascending);
-        *median = ms[steps / 2];
+        *typical = median(ms, steps);
     }
     free(ms);
     return rc;

@@ -6,6 +6,7 @@
 #include "cmd/bench_loss.h"
 
 #include "backend/backend.h"
+#include "base/median.h"
 #include "base/file.h"
 #include "base/rng.h"
 
@@ -130,13 +131,7 @@ static int step(struct bench *b, double *ms, struct err *e)
     return 0;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static int time_steps(struct bench *b, double *median, struct err *e)
+static int time_steps(struct bench *b, double *typical, struct err *e)
 {
     double *ms = malloc((size_t)b->o->steps * sizeof *ms), unused;
     int rc = ms ? 0 : err_set(e, EXIT_OS, "out of memory");
@@ -145,8 +140,7 @@ static int time_steps(struct bench *b, double *median, struct err *e)
     for (int i = 0; rc == 0 && i < b->o->steps; i++)
         rc = step(b, &ms[i], e);
     if (rc == 0) {
-        qsort(ms, (size_t)b->o->steps, sizeof *ms, ascending);
-        *median = ms[b->o->steps / 2];
+        *typical = median(ms, b->o->steps);
     }
     free(ms);
     return rc;

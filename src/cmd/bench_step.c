@@ -6,6 +6,7 @@
 #include "cmd/bench_step.h"
 
 #include "backend/tuning.h"
+#include "base/median.h"
 #include "base/file.h"
 #include "base/rng.h"
 #include "engine/network.h"
@@ -100,12 +101,6 @@ static int submit(struct bench *b, struct err *e)
     return step_submit(b->step, hyper, e);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* From one step's numbers to the next one's, with as many on their way as the device likes. */
 static int time_steps(struct bench *b, struct bench_result *out, struct err *e)
 {
@@ -125,8 +120,7 @@ static int time_steps(struct bench *b, struct bench_result *out, struct err *e)
         start = now;
     }
     if (rc == 0) {
-        qsort(ms, (size_t)b->o->steps, sizeof *ms, ascending);
-        out->ms = ms[b->o->steps / 2];
+        out->ms = median(ms, b->o->steps);
         out->loss = report.stat[0][STAT_LOSS];
     }
     free(ms);

@@ -1,6 +1,8 @@
 /* Plans as text, one line per step in aligned columns, and the time of each step alone. */
 #include "nn/plan_impl.h"
 
+#include "base/median.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -110,12 +112,6 @@ void plan_print(const struct plan *p, FILE *f)
     print_store(p->params, f);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Median over `reps` runs of one step; `times` has room for them. */
 static int time_step(struct plan *p, int i, int reps, double *times, struct err *e)
 {
@@ -125,8 +121,7 @@ static int time_step(struct plan *p, int i, int reps, double *times, struct err 
             return -1;
         times[r] = now_ms() - start;
     }
-    qsort(times, (size_t)reps, sizeof *times, by_value);
-    p->step_ms[i] = times[reps / 2];
+    p->step_ms[i] = median(times, reps);
     return 0;
 }
 
