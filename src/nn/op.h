@@ -92,15 +92,16 @@ struct call {
     struct op_attr attr;
     enum dtype compute; /* of the plan's 4-D activations: how exact its numbers are */
     bool want_backward; /* prepare() makes the backward pass ready too */
+    bool adds;          /* backward() adds to din[0], which holds a gradient already; only for
+                           kernels that can */
 
     int n_in;
     struct tensor *in[OP_MAX_IN];
     struct tensor *out;
     struct tensor *bin[OP_MAX_IN]; /* where in[i] is during backward(): the same tensor, or one that
                                       again() filled (only inputs of OP_CONV); NULL: the same */
-    struct tensor *din[OP_MAX_IN]; /* gradients to write (not add to); NULL: not wanted. Aliasing of
-                                      din[i] with dout is never arranged by the plan, except where
-                                      the kernel says `inplace_backward` */
+    struct tensor *din[OP_MAX_IN]; /* gradients to write, or din[0] to add to, see `adds`; NULL: not
+                                      wanted. None of them is dout */
     struct tensor *dout;           /* gradient of out; NULL for losses, whose gradient is 1 */
 
     size_t saved_bytes; /* prepare(): kept from forward to backward (statistics, masks, indices),
@@ -120,6 +121,7 @@ struct device;
 
 /* One op on one backend. All return 0 or -1 with *e set. */
 struct kernel {
+    bool can_add; /* backward() can add to din[0] (call.adds) */
     int (*prepare)(struct device *, struct call *,
                    struct err *); /* may allocate; before addresses are known */
     int (*bind)(struct device *, struct call *,

@@ -85,6 +85,7 @@ static void connect(struct plan *p, int node)
                        .attr = n->attr,
                        .compute = p->graph->compute,
                        .want_backward = at->backward,
+                       .adds = at->adds,
                        .n_in = n->n_in,
                        .out = tensor_of(p, at->out),
                        .dout = tensor_of(p, at->dout)};
@@ -231,14 +232,18 @@ static int bind(struct plan *p, struct err *e)
     return 0;
 }
 
-/* Ops whose output the device can compute once more, if that is worth it there. */
-static unsigned repeatable_ops(const struct device *dev)
+/* Outputs are repeated where memory is dearer than time. */
+static struct schedule_can abilities(const struct backend_class *class)
 {
-    unsigned ops = 0;
-    for (int op = 0; dev->class->spares_memory && op < OP_N; op++)
-        if (dev->class->kernels[op] && dev->class->kernels[op]->again)
-            ops |= 1u << op;
-    return ops;
+    struct schedule_can can = {0, 0};
+    for (int op = 0; op < OP_N; op++) {
+        const struct kernel *k = class->kernels[op];
+        if (k && k->again && class->spares_memory)
+            can.again |= 1u << op;
+        if (k && k->can_add)
+            can.add |= 1u << op;
+    }
+    return can;
 }
 
 static int compile(struct plan *p, const struct graph *g, struct err *e)
@@ -246,7 +251,8 @@ static int compile(struct plan *p, const struct graph *g, struct err *e)
     p->graph = graph_copy(g);
     if (p->graph)
         graph_fuse(p->graph, p->dev);
-    p->schedule = p->graph ? schedule_new(p->graph, repeatable_ops(p->dev)) : NULL;
+    const struct schedule_can can = abilities(p->dev->class);
+    p->schedule = p->graph ? schedule_new(p->graph, &can) : NULL;
     if (!p->schedule)
         return err_set(e, EXIT_OS, "out of memory for a plan");
     size_t buffers = (size_t)p->schedule->n_buffers + 1;

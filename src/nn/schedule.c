@@ -14,7 +14,7 @@ struct builder {
     bool *wanted; /* by value: a gradient has somewhere to go */
     int *grad;    /* by value: the buffer that holds its gradient so far, -1: none yet */
     int *again;   /* by value: the buffer it was computed into again, -1: none */
-    unsigned can; /* ops that can be computed again */
+    struct schedule_can can;
     bool *shared; /* by buffer: the gradient of more than one value, so it must not be added to */
 };
 
@@ -66,7 +66,7 @@ static void forward(struct builder *b)
         const struct node *node = &b->g->nodes[n];
         struct schedule_node *at = &b->s->nodes[n];
         memset(at, -1, sizeof *at);
-        at->backward = false;
+        at->backward = at->adds = false;
         for (int i = 0; i < node->n_in; i++)
             touch(b, at->in[i] = at->bin[i] = graph_root(b->g, node->in[i]));
         at->out = node->out;
@@ -120,6 +120,13 @@ static void pass_on(struct builder *b, const struct node *node, int n, int dout)
     b->shared[dout] |= holders > 1;
 }
 
+/* Input 0 has a gradient already, to which the node's kernel can add. */
+static bool can_add(const struct builder *b, const struct node *node)
+{
+    int had = b->grad[node->in[0]];
+    return (b->can.add >> node->op & 1u) && had >= 0 && !b->shared[had];
+}
+
 /* Where backward() of a node writes the gradient of input u. */
 static int gradient_buffer(struct builder *b, int u)
 {
@@ -132,7 +139,7 @@ static void accumulate(struct builder *b, const struct node *node, int n)
 {
     for (int i = 0; i < node->n_in; i++) {
         int u = node->in[i], now = b->s->nodes[n].din[i];
-        if (now < 0)
+        if (now < 0 || now == b->grad[u])
             continue;
         if (b->grad[u] < 0) {
             b->grad[u] = now;
@@ -179,7 +186,7 @@ static bool repeatable(const struct builder *b, int value)
     if (v->node < 0 || v->output || v->ndim != 4)
         return false;
     const struct node *maker = &b->g->nodes[v->node];
-    if (!(b->can >> maker->op & 1u) || !(op_backward_reads(maker->op) & 1u) ||
+    if (!(b->can.again >> maker->op & 1u) || !(op_backward_reads(maker->op) & 1u) ||
         !only_convolutions_read(b, value))
         return false;
     int skip = maker->n_in > 5 ? graph_root(b->g, maker->in[5]) : -1;
@@ -228,10 +235,12 @@ static void backward_node(struct builder *b, int n)
         return;
     }
     at->backward = true;
+    at->adds = receives(b, node, 0) && can_add(b, node);
     compute_again(b, node, at);
     for (int i = 0; i < node->n_in; i++)
         if (receives(b, node, i))
-            at->din[i] = gradient_buffer(b, node->in[i]);
+            at->din[i] =
+                i == 0 && at->adds ? b->grad[node->in[i]] : gradient_buffer(b, node->in[i]);
     touch_read(b, node, at);
     push(b, (struct schedule_step){.pass = PASS_BACKWARD, .node = n});
     accumulate(b, node, n);
@@ -276,12 +285,12 @@ static struct schedule *allocate(const struct graph *g, struct builder *b)
     return NULL;
 }
 
-struct schedule *schedule_new(const struct graph *g, unsigned again)
+struct schedule *schedule_new(const struct graph *g, const struct schedule_can *can)
 {
     struct builder b;
     struct schedule *s = allocate(g, &b);
     if (s) {
-        b.can = again;
+        b.can = *can;
         add_values(&b);
         forward(&b);
         for (int n = g->n_nodes - 1; g->training && n >= 0; n--)

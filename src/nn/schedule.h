@@ -4,9 +4,10 @@
  * memory these steps touch is a buffer with the first and last step that needs it; memplan.h turns
  * lifetimes into offsets.
  *
- * The first contribution to a gradient is written where it belongs, later ones into a part of their
- * own that is then added. A plain addition passes its gradient on without a step. Nothing is
- * computed for inputs, detached values, and nodes that no loss depends on.
+ * The first contribution to a gradient is written where it belongs, later ones are added to it by
+ * the kernel that makes them, where it can, or else written into a part of their own that is then
+ * added: two walks through memory more. A plain addition passes its gradient on without a step.
+ * Nothing is computed for inputs, detached values, and nodes that no loss depends on.
  *
  * An activation that backward passes of convolutions alone read again, and whose node is cheap to
  * repeat (a batch-norm between two convolutions), is dropped after the forward pass and computed
@@ -43,9 +44,9 @@ struct schedule_step {
 
 struct schedule_node {
     int in[OP_MAX_IN], out, din[OP_MAX_IN], dout, saved; /* buffers, -1: none */
-    int bin[OP_MAX_IN]; /* in[] as backward() finds it: another buffer where it was computed again
-                         */
-    bool backward;
+    int bin[OP_MAX_IN];  /* in[] as backward() finds it: another buffer where it was computed again
+                          */
+    bool backward, adds; /* adds: to din[0], a gradient that is there already */
 };
 
 struct schedule {
@@ -55,9 +56,14 @@ struct schedule {
     int n_buffers, n_steps, n_forward;
 };
 
-/* again: bit i is set when the device can compute the output of op i once more. NULL: out of
- * memory. */
-struct schedule *schedule_new(const struct graph *, unsigned again);
+/* What the device's kernels can do, bit i for op i. */
+struct schedule_can {
+    unsigned again; /* compute the output once more */
+    unsigned add;   /* add to the gradient of input 0 rather than write it */
+};
+
+/* NULL: out of memory. */
+struct schedule *schedule_new(const struct graph *, const struct schedule_can *);
 void schedule_free(struct schedule *);
 
 #endif

@@ -133,6 +133,7 @@ static int describe_all(struct bench *b)
                           .compute = b->c->dtype,
                           .n_in = b->ref.n_in,
                           .want_backward = !b->c->forward_only,
+                          .adds = b->c->adds,
                           .out = &b->out};
     snprintf(call->name, sizeof call->name, "%s", b->c->what);
     describe(b, &b->out, &b->ref.out, "out");
@@ -198,6 +199,8 @@ static int backward(struct bench *b)
     for (int i = 0; i < call->n_in; i++)
         if (call->din[i] && poison(b, b->din[i].data, b->din[i].bytes))
             return -1;
+    if (call->adds && put(b, &b->din[0], &b->ref.in[0], b->ref.in[0].v))
+        return -1;
     if (poison(b, call->workspace, call->workspace_bytes) ||
         poison(b, call->scratch[1], call->scratch_bytes[1]))
         return -1;
@@ -384,7 +387,11 @@ static const char *unsupported(const struct op_case *c, struct device *dev)
         fusion = FUSE_LINEAR_RELU;
     if (fusion >= 0 && !dev->class->can_fuse(dev, (enum fusion)fusion, &y))
         return "the backend does not fuse it";
-    return dev->class->kernels[c->op] ? NULL : "the backend has no kernel for this op";
+    if (!dev->class->kernels[c->op])
+        return "the backend has no kernel for this op";
+    if (c->adds && !dev->class->kernels[c->op]->can_add)
+        return "the backend's kernel does not add to gradients";
+    return NULL;
 }
 
 const char *case_run(const struct op_case *c, struct device *dev, bool *skip)
@@ -395,6 +402,8 @@ const char *case_run(const struct op_case *c, struct device *dev, bool *skip)
     if (why)
         return why;
     case_build(c, &b.ref);
+    for (int64_t i = 0; c->adds && i < b.ref.in[0].count; i++)
+        b.ref.in[0].d[i] += b.ref.in[0].v[i];
     int rc = run(&b);
     b.kernel->done(dev, &b.call);
     for (int i = 0; i < b.n_blocks; i++)

@@ -49,6 +49,7 @@ struct op_case {
     struct op_attr attr;
     bool extra;               /* conv: bias; batch-norm: skip */
     bool forward_only;        /* evaluation */
+    bool adds;                /* the gradient of x is added to one that is there: x itself */
     bool no_dx;               /* the first layer: gradients of the parameters alone */
     float mean;               /* added to every activation: cancellation in variances */
     float stretch;            /* contrastive: length of the rows, 0: 1 */

@@ -134,9 +134,12 @@ static void each_shape(cudnnDataType_t type, unsigned unwanted)
         take_gpu(&f, gpus[gpu]);
         for (int i = 0; i < N_SHAPES; i++) {
             struct dnn_shape s = shape_of(shapes[i], type);
+            int plans[N_CONV_PASSES];
             for (int pass = 0; pass < N_CONV_PASSES; pass++)
-                if (count_plans(&f, &s, pass, unwanted) == 0)
+                if ((plans[pass] = count_plans(&f, &s, pass, unwanted)) == 0)
                     fail_msg("GPU %d, shape %d, pass %d: no plan", gpu, i, pass);
+            s.adds = true; /* adding to a gradient costs no engine */
+            assert_int_equal(count_plans(&f, &s, CONV_DATA, unwanted), plans[CONV_DATA]);
         }
         dnn_drop(&f.cuda.gpu);
     }

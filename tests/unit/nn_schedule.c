@@ -258,7 +258,8 @@ static void backward(struct machine *m, int n)
         must_hold(m, at->out, m->x.value[node->out], "output, going back", n);
     for (int i = 0; i < node->n_in; i++)
         if (at->din[i] >= 0)
-            fill(m, at->din[i], weight(m->g, n, i) * dout);
+            fill(m, at->din[i],
+                 weight(m->g, n, i) * dout + (i == 0 && at->adds ? read_buffer(m, at->din[i]) : 0));
 }
 
 static void run_steps(struct machine *m)
@@ -320,8 +321,10 @@ static void random_graphs_compute_the_right_gradients_in_little_memory(void **st
     for (uint32_t seed = 0; seed < GRAPHS; seed++) {
         struct rng r = rng_at(seed, RNG_NOISE, 1, 0, 0, 0);
         struct graph *g = random_graph(&r);
-        unsigned can_repeat = rng_below(&r, 2) ? 1u << OP_BATCHNORM | 1u << OP_RELU : 0;
-        struct schedule *s = schedule_new(g, can_repeat);
+        struct schedule_can can = {
+            .again = rng_below(&r, 2) ? 1u << OP_BATCHNORM | 1u << OP_RELU : 0,
+            .add = rng_below(&r, 2) ? 1u << OP_CONV | 1u << OP_LINEAR | 1u << OP_RELU : 0};
+        struct schedule *s = schedule_new(g, &can);
         assert_non_null(s);
         struct machine m = {.g = g, .s = s, .seed = seed};
         m.extents = calloc((size_t)s->n_buffers, sizeof *m.extents);
@@ -346,6 +349,8 @@ static void random_graphs_compute_the_right_gradients_in_little_memory(void **st
     }
 }
 
+static const struct schedule_can can_nothing;
+
 static int count_steps(const struct schedule *s, enum pass pass)
 {
     int n = 0;
@@ -365,7 +370,7 @@ static void nothing_is_computed_behind_a_detached_value(void **state)
         g, graph_relu(g, graph_batchnorm(g, "bn", graph_conv(g, "conv", x, 4, 3, 1, 1, false))));
     int scores = graph_linear(g, "fc", graph_detach(g, r), 10);
     graph_xent(g, "loss", scores, labels, &(struct op_attr){.views = 1});
-    struct schedule *s = schedule_new(g, 0);
+    struct schedule *s = schedule_new(g, &can_nothing);
     assert_int_equal(count_steps(s, PASS_BACKWARD), 2); /* loss and fc */
     assert_int_equal(s->nodes[4].din[0], -1);
     assert_true(s->nodes[4].din[1] >= 0);
@@ -381,7 +386,7 @@ static void the_first_layer_has_no_gradient_of_the_images(void **state)
     int x = graph_input(g, "images", DT_F32, 4, (int64_t[]){2, 3, 8, 8});
     int r = graph_globalpool(g, graph_conv(g, "conv", x, 4, 3, 1, 1, false));
     graph_xent(g, "loss", graph_linear(g, "fc", r, 10), labels, &(struct op_attr){.views = 1});
-    struct schedule *s = schedule_new(g, 0);
+    struct schedule *s = schedule_new(g, &can_nothing);
     assert_true(s->nodes[0].backward);
     assert_int_equal(s->nodes[0].din[0], -1);
     assert_int_equal(s->buffers[s->nodes[0].din[1]].kind, BUFFER_PARAM_GRAD);
@@ -400,10 +405,35 @@ static void additions_pass_their_gradient_on(void **state)
     int y = graph_add(g, graph_conv(g, "conv2", x, 4, 3, 1, 1, false), x);
     graph_xent(g, "loss", graph_linear(g, "fc", graph_globalpool(g, y), 10), labels,
                &(struct op_attr){.views = 1});
-    struct schedule *s = schedule_new(g, 0);
+    struct schedule *s = schedule_new(g, &can_nothing);
     assert_false(s->nodes[2].backward);
     assert_int_equal(count_steps(s, PASS_BACKWARD), 5);
     assert_int_equal(count_steps(s, PASS_ACCUMULATE), 1);
+    schedule_free(s);
+    graph_free(g);
+}
+
+/* The same, where convolutions can add: no step at all. With two of them at x the second adds to
+ * what the first wrote. But at y both of the addition's inputs share one gradient, which nobody may
+ * add to. */
+static void a_kernel_adds_to_a_gradient_that_is_there(void **state)
+{
+    (void)state;
+    const struct schedule_can can = {.add = 1u << OP_CONV};
+    struct graph *g = graph_new(DT_F32, true);
+    int labels = graph_input(g, "labels", DT_I32, 1, (int64_t[]){2});
+    int images = graph_input(g, "images", DT_F32, 4, (int64_t[]){2, 3, 8, 8});
+    int x = graph_conv(g, "conv1", images, 4, 3, 1, 1, false);
+    int y = graph_add(g, graph_conv(g, "conv2", x, 4, 3, 1, 1, false),
+                      graph_conv(g, "conv3", x, 4, 3, 1, 1, false));
+    int z = graph_add(g, y, graph_conv(g, "conv4", y, 4, 3, 1, 1, false));
+    graph_xent(g, "loss", graph_linear(g, "fc", graph_globalpool(g, z), 10), labels,
+               &(struct op_attr){.views = 1});
+    struct schedule *s = schedule_new(g, &can);
+    assert_int_equal(s->nodes[1].din[0], s->nodes[2].din[0]);
+    assert_true(s->nodes[1].adds && !s->nodes[2].adds);
+    assert_false(s->nodes[4].adds);
+    assert_int_equal(count_steps(s, PASS_ACCUMULATE), 1); /* at y */
     schedule_free(s);
     graph_free(g);
 }
@@ -419,7 +449,7 @@ static void evaluation_has_forward_steps_alone(void **state)
         x = graph_conv(g, name, x, 3, 3, 1, 1, false);
     }
     graph_output(g, "y", x);
-    struct schedule *s = schedule_new(g, 0);
+    struct schedule *s = schedule_new(g, &can_nothing);
     assert_int_equal(s->n_steps, 20);
     for (int i = 1; i < 19; i++) { /* a value lives until its one consumer has run */
         const struct buffer *b = &s->buffers[s->nodes[i].out];
@@ -436,6 +466,7 @@ int main(void)
         cmocka_unit_test(nothing_is_computed_behind_a_detached_value),
         cmocka_unit_test(the_first_layer_has_no_gradient_of_the_images),
         cmocka_unit_test(additions_pass_their_gradient_on),
+        cmocka_unit_test(a_kernel_adds_to_a_gradient_that_is_there),
         cmocka_unit_test(evaluation_has_forward_steps_alone),
     };
     return cmocka_run_group_tests_name("nn_schedule", tests, NULL, NULL);

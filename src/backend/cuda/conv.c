@@ -48,6 +48,7 @@ static void init_shape(struct conv *v, const struct call *c)
                                   .s = w[3],
                                   .stride = c->attr.stride,
                                   .pad = c->attr.pad,
+                                  .adds = c->adds,
                                   .type = {type, type, type}};
     v->filter = (struct k_filter){
         .k = y.c, .ks = y.cs, .c = x.c, .cs = x.cs, .r = (int)w[2], .s = (int)w[3], .bf16 = x.bf16};
@@ -59,10 +60,11 @@ static void make_key(char *out, size_t size, const struct device *dev, const str
 {
     const int64_t *x = c->in[0]->dim, *w = c->in[1]->dim;
     snprintf(out, size,
-             "%s|%s|conv %s|x %lldx%lldx%lldx%lld w %lldx%lldx%lldx%lld stride %d pad %d",
+             "%s|%s|conv %s%s|x %lldx%lldx%lldx%lld w %lldx%lldx%lldx%lld stride %d pad %d",
              cuda_of(dev)->tuning_prefix, dtype_name(c->in[0]->dtype), conv_pass_names[pass],
-             (long long)x[0], (long long)x[1], (long long)x[2], (long long)x[3], (long long)w[0],
-             (long long)w[1], (long long)w[2], (long long)w[3], c->attr.stride, c->attr.pad);
+             pass == CONV_DATA && c->adds ? ", added" : "", (long long)x[0], (long long)x[1],
+             (long long)x[2], (long long)x[3], (long long)w[0], (long long)w[1], (long long)w[2],
+             (long long)w[3], c->attr.stride, c->attr.pad);
 }
 
 static int prepare_pass(struct device *dev, struct call *c, struct conv *v, enum conv_pass pass,
@@ -176,5 +178,9 @@ static void done(struct device *dev, struct call *c)
     cuda_done_plain(dev, c);
 }
 
-const struct kernel cuda_conv = {
-    .prepare = prepare, .bind = bind, .forward = forward, .backward = backward, .done = done};
+const struct kernel cuda_conv = {.can_add = true,
+                                 .prepare = prepare,
+                                 .bind = bind,
+                                 .forward = forward,
+                                 .backward = backward,
+                                 .done = done};

@@ -110,17 +110,17 @@ static const struct operation {
                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY}},
 };
 
-static int make_operation(struct dnn_graph *g, struct err *e)
+static int make_operation(struct dnn_graph *g, bool adds, struct err *e)
 {
     const struct operation *o = &operations[g->pass];
-    const float one = 1, zero = 0;
+    const float one = 1, old = adds ? 1 : 0;
     const struct dnn_attribute a[] = {
         {o->conv, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->conv},
         {o->tensor[DNN_X], CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->tensor[DNN_X]},
         {o->tensor[DNN_W], CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->tensor[DNN_W]},
         {o->tensor[DNN_Y], CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->tensor[DNN_Y]},
         {o->alpha, CUDNN_TYPE_FLOAT, 1, &one},
-        {o->beta, CUDNN_TYPE_FLOAT, 1, &zero},
+        {o->beta, CUDNN_TYPE_FLOAT, 1, &old},
     };
     return dnn_make(&g->operation, o->type, o->what, a, COUNT(a), e);
 }
@@ -133,7 +133,8 @@ int dnn_graph_init(struct dnn_graph *g, struct device *dev, const struct dnn_sha
         {CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->operation},
         {CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &g->handle},
     };
-    if (make_tensors(g, s, e) == 0 && make_convolution(g, s, e) == 0 && make_operation(g, e) == 0 &&
+    if (make_tensors(g, s, e) == 0 && make_convolution(g, s, e) == 0 &&
+        make_operation(g, s->adds && pass == CONV_DATA, e) == 0 &&
         dnn_make(&g->graph, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "operation graph", a,
                  g->gpu ? 1 : 2, e) == 0)
         return 0;

@@ -25,6 +25,7 @@ struct dnn_shape {
     int64_t k, p, q;    /* y [n,p,q,k] */
     int64_t r, s;       /* w [k,r,s,c] */
     int64_t stride, pad;
+    bool adds; /* CONV_DATA: the gradient is added to what is there, in f32 before it is rounded */
     cudnnDataType_t type[N_DNN];
 };
 
