@@ -32,16 +32,23 @@ struct k_map {
     int bf16;
 };
 
-/* Edges: plain f32 [N,C,H,W] <-> NHWC (convert, pad with zeros), and convolution weights
- * f32 [K,C,R,S] <-> [Ks,R,S,Cs]. 16-byte vectors where the shape allows. */
+/* Edges: plain f32 [N,C,H,W] <-> NHWC (convert, pad with zeros). */
 int k_to_nhwc(struct CUstream_st *, const struct k_map *, const float *nchw, void *nhwc);
 int k_from_nhwc(struct CUstream_st *, const struct k_map *, const void *nhwc, float *nchw);
+
+/* Convolution weights f32 [K,C,R,S] -> [Ks,R,S,Cs] in the filter's type, padded with zeros; and
+ * gradients [Ks,R,S,Cs] in the filter's type -> f32 [K,C,R,S]. Any number in host memory, in as few
+ * launches as parameters allow. */
 struct k_filter {
     int k, ks, c, cs, r, s, bf16;
 };
-int k_pack_filter(struct CUstream_st *, const struct k_filter *, const float *kcrs, void *krsc);
-/* From an f32 gradient [Ks,R,S,Cs] (bf16 in `f` is ignored). */
-int k_unpack_filter(struct CUstream_st *, const struct k_filter *, const float *krsc, float *kcrs);
+struct k_filter_job {
+    struct k_filter filter;
+    const void *from;
+    void *to;
+};
+int k_pack_filters(struct CUstream_st *, const struct k_filter_job *, int n);
+int k_unpack_filters(struct CUstream_st *, const struct k_filter_job *, int n);
 
 /* y = relu?(x), y = relu?(a + b), y += x. backward: dx = dy where y > 0 (y as stored). */
 int k_relu(struct CUstream_st *, int bf16, int64_t n, const void *x, void *y);
@@ -68,7 +75,7 @@ int k_bias_backward(struct CUstream_st *, const struct k_map *, const void *dy, 
  */
 struct k_norm {
     struct k_map map;
-    float eps, momentum;
+    float eps;
     int relu;
     const void *x, *skip; /* skip NULL: none */
     void *y;
@@ -88,8 +95,16 @@ int k_norm_backward(struct CUstream_st *, const struct k_norm *);
 /* Evaluation: y from running statistics. */
 int k_norm_evaluate(struct CUstream_st *, const struct k_norm *, const float *mean,
                     const float *var);
-/* running = (1 - momentum) * running + momentum * batch (variance unbiased), unless *held. */
-int k_norm_commit(struct CUstream_st *, const struct k_norm *, float *mean, float *var,
+/* running = (1 - momentum) * running + momentum * batch (variance unbiased), unless *held; of any
+ * number of layers, in host memory. */
+struct k_norm_commit_job {
+    int c;
+    float eps, momentum;
+    double count;             /* values per channel */
+    const float *mean, *rstd; /* of the batch */
+    float *running_mean, *running_var;
+};
+int k_norm_commit(struct CUstream_st *, const struct k_norm_commit_job *, int n,
                   const uint32_t *held);
 
 /* Pools. Max: `index` keeps the winning offset in the window, u8 per output element. */

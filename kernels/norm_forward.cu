@@ -213,25 +213,3 @@ int k_norm_evaluate(struct CUstream_st *stream, const struct k_norm *n, const fl
 {
     return map(stream, n, mean, var);
 }
-
-/* --- running statistics --- */
-
-__global__ void __launch_bounds__(BLOCK)
-    norm_commit(struct k_norm n, double count, float *mean, float *var, const uint32_t *held)
-{
-    int ch = (int)(blockIdx.x * BLOCK + threadIdx.x);
-    if (ch >= n.map.c || (held && *held))
-        return;
-    double unbiased = norm_unbiased(n.rstd[ch], n.eps, count);
-    if (!norm_is_finite(n.mean[ch]) || !norm_is_finite((float)unbiased))
-        return; /* loss and gradients can be finite all the same */
-    mean[ch] = norm_blend(mean[ch], n.mean[ch], n.momentum);
-    var[ch] = norm_blend(var[ch], unbiased, n.momentum);
-}
-
-int k_norm_commit(struct CUstream_st *stream, const struct k_norm *n, float *mean, float *var,
-                  const uint32_t *held)
-{
-    return LAUNCH(norm_commit, (unsigned)ceil_div(n->map.c, BLOCK), BLOCK, 0, stream, *n,
-                  (double)norm_rows(&n->map), mean, var, held);
-}

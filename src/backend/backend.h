@@ -126,6 +126,18 @@ struct backend_class {
     int (*replay)(struct device *, void *recording, struct err *);
     void (*record_free)(struct device *, void *recording);
 
+    /*
+     * Optional: what each call of a plan would do with a small launch of its own, done for all of
+     * them at once (calls then have `multi` set). Made when the calls are bound; begin() comes
+     * before the first forward() of a pass, end() after its last backward(), and commit() instead
+     * of the calls' own.
+     */
+    int (*multi_new)(struct device *, struct call *, int n, void **multi, struct err *);
+    int (*multi_begin)(struct device *, void *multi, struct err *);
+    int (*multi_end)(struct device *, void *multi, struct err *);
+    int (*multi_commit)(struct device *, void *multi, const uint32_t *held, struct err *);
+    void (*multi_free)(struct device *, void *multi);
+
     /* Outputs that a kernel can repeat are repeated rather than kept: memory is dearer than time.
      */
     bool spares_memory;

@@ -91,6 +91,7 @@ struct call {
     char name[64]; /* of the node, for messages */
     struct op_attr attr;
     enum dtype compute; /* of the plan's 4-D activations: how exact its numbers are */
+    bool multi;         /* the plan calls the backend's multi_*(): see backend.h */
     bool want_backward; /* prepare() makes the backward pass ready too */
     bool adds;          /* backward() adds to din[0], which holds a gradient already; only for
                            kernels that can */
@@ -106,6 +107,8 @@ struct call {
 
     size_t saved_bytes; /* prepare(): kept from forward to backward (statistics, masks, indices),
                            and to commit() where attr.training is set */
+    bool saved_whole;   /* prepare(): `saved` is the call's during the whole pass, from the
+                           backend's multi_begin() to its multi_end() */
     size_t workspace_bytes;  /* prepare(): scratch, shared by all calls of a plan */
     size_t scratch_bytes[2]; /* prepare(): as workspace, of forward() and backward() apart, for
                                 kernels that need much: placed for the time of that pass alone */

@@ -60,14 +60,26 @@ static int run(struct plan *p, int begin, int end, struct err *e)
     return 0;
 }
 
+int plan_begin(struct plan *p, struct err *e)
+{
+    return p->multi ? p->dev->class->multi_begin(p->dev, p->multi, e) : 0;
+}
+
+int plan_end(struct plan *p, struct err *e)
+{
+    return p->multi ? p->dev->class->multi_end(p->dev, p->multi, e) : 0;
+}
+
 int plan_forward(struct plan *p, struct err *e)
 {
-    return run(p, 0, p->schedule->n_forward, e);
+    return plan_begin(p, e) < 0 ? -1 : run(p, 0, p->schedule->n_forward, e);
 }
 
 int plan_backward(struct plan *p, struct err *e)
 {
-    return run(p, p->schedule->n_forward, p->schedule->n_steps, e);
+    if (run(p, p->schedule->n_forward, p->schedule->n_steps, e) < 0)
+        return -1;
+    return plan_end(p, e);
 }
 
 static bool commits(const struct plan *p, int node)
@@ -85,6 +97,8 @@ bool plan_has_statistics(const struct plan *p)
 
 int plan_commit(struct plan *p, const uint32_t *held, struct err *e)
 {
+    if (p->multi)
+        return p->dev->class->multi_commit(p->dev, p->multi, held, e);
     for (int i = 0; i < p->graph->n_nodes; i++)
         if (commits(p, i) && plan_kernel(p, i)->commit(p->dev, &p->calls[i], held, e) < 0)
             return err_prefix(e, "%s", p->calls[i].name);

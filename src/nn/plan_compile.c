@@ -84,6 +84,7 @@ static void connect(struct plan *p, int node)
     *c = (struct call){.op = n->op,
                        .attr = n->attr,
                        .compute = p->graph->compute,
+                       .multi = p->dev->class->multi_new,
                        .want_backward = at->backward,
                        .adds = at->adds,
                        .n_in = n->n_in,
@@ -122,6 +123,10 @@ static void set_extents(struct plan *p)
                        : b->kind == BUFFER_VALUE || b->kind == BUFFER_GRAD ? p->tensors[i].bytes
                                                                            : 0;
         p->extents[i] = (struct extent){.bytes = bytes, .first = b->first, .last = b->last};
+        if (b->kind == BUFFER_SAVED && p->calls[b->node].saved_whole) {
+            p->extents[i].first = 0;
+            p->extents[i].last = s->n_steps;
+        }
     }
     p->extents[s->n_buffers] = (struct extent){.bytes = workspace, .last = s->n_steps};
     for (int i = 0; i < s->n_steps; i++) {
@@ -229,7 +234,9 @@ static int bind(struct plan *p, struct err *e)
         if (k->bind && k->bind(p->dev, c, e) < 0)
             return -1;
     }
-    return 0;
+    const struct backend_class *class = p->dev->class;
+    return class->multi_new ? class->multi_new(p->dev, p->calls, p->graph->n_nodes, &p->multi, e)
+                            : 0;
 }
 
 /* Outputs are repeated where memory is dearer than time. */
@@ -302,6 +309,8 @@ void plan_free(struct plan *p)
 {
     if (!p)
         return;
+    if (p->multi)
+        p->dev->class->multi_free(p->dev, p->multi);
     for (int i = 0; i < p->n_prepared; i++)
         if (plan_kernel(p, i)->done)
             plan_kernel(p, i)->done(p->dev, &p->calls[i]);

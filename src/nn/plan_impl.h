@@ -13,6 +13,7 @@ struct plan {
     struct schedule *schedule;
 
     struct call *calls;     /* one per node */
+    void *multi;            /* the backend's, NULL: none */
     int n_prepared;         /* calls whose kernel has seen them */
     struct tensor *tensors; /* one per buffer of the schedule */
     struct extent *extents; /* one per buffer, the workspace, one per step for its scratch; offsets
@@ -26,6 +27,9 @@ struct plan {
 };
 
 const struct kernel *plan_kernel(const struct plan *, int node);
+/* What the backend does for all calls before and after a pass. */
+int plan_begin(struct plan *, struct err *);
+int plan_end(struct plan *, struct err *);
 /* One step, as the schedule has it. */
 int plan_step(struct plan *, const struct schedule_step *, struct err *);
 

@@ -112,16 +112,25 @@ void plan_print(const struct plan *p, FILE *f)
     print_store(p->params, f);
 }
 
-/* Median over `reps` runs of one step; `times` has room for them. */
-static int time_step(struct plan *p, int i, int reps, double *times, struct err *e)
+/* Step i, or what is done for all of them: before them (-1), or after them (n_steps). */
+static int do_part(struct plan *p, int i, struct err *e)
+{
+    int rc = i < 0                       ? plan_begin(p, e)
+             : i == p->schedule->n_steps ? plan_end(p, e)
+                                         : plan_step(p, &p->schedule->steps[i], e);
+    return rc < 0 ? -1 : p->dev->class->sync(p->dev, e);
+}
+
+/* Median over `reps` runs of one part; `times` has room for them. */
+static int time_part(struct plan *p, int i, int reps, double *times, double *ms, struct err *e)
 {
     for (int r = 0; r < reps; r++) {
         double start = now_ms();
-        if (plan_step(p, &p->schedule->steps[i], e) < 0 || p->dev->class->sync(p->dev, e) < 0)
+        if (do_part(p, i, e) < 0)
             return -1;
         times[r] = now_ms() - start;
     }
-    p->step_ms[i] = median(times, reps);
+    *ms = median(times, reps);
     return 0;
 }
 
@@ -131,10 +140,14 @@ int plan_profile(struct plan *p, int reps, double *sum_ms, struct err *e)
     if (!p->step_ms)
         p->step_ms = calloc((size_t)p->schedule->n_steps + 1, sizeof *p->step_ms);
     int rc = times && p->step_ms ? 0 : err_set(e, EXIT_OS, "out of memory for a profile");
+    int n = p->schedule->n_steps;
     *sum_ms = 0;
-    for (int i = 0; rc == 0 && i < p->schedule->n_steps; i++) {
-        rc = time_step(p, i, reps, times, e);
-        *sum_ms += p->step_ms[i];
+    for (int i = p->multi ? -1 : 0; rc == 0 && i < n + (p->multi != NULL); i++) {
+        double ms = 0;
+        rc = time_part(p, i, reps, times, &ms, e);
+        *sum_ms += ms;
+        if (i >= 0 && i < n)
+            p->step_ms[i] = ms;
     }
     free(times);
     return rc;

@@ -33,22 +33,57 @@ static bool packed_is_right(const k_filter &f, const float *w, const elements &p
     return good;
 }
 
-static void check_filter(int k, int c, int r, int s, int bf16)
+/* A filter there and back. */
+struct filter_trip {
+    k_filter f;
+    int64_t n;
+    float *w, *back;
+    elements packed;
+};
+
+static filter_trip trip_new(int k, int c, int r, int s, int bf16, int number)
 {
     k_filter f = {k, (k + 7) / 8 * 8, c, (c + 7) / 8 * 8, r, s, bf16};
-    int64_t n = (int64_t)k * c * r * s, stored = (int64_t)f.ks * f.cs * r * s;
-    float *w = fresh<float>(n, 1), *back = fresh<float>(n, 3);
-    elements packed = elements_new(bf16, stored);
+    int64_t n = (int64_t)k * c * r * s;
+    filter_trip t = {f, n, fresh<float>(n, 1), fresh<float>(n, 3),
+                     elements_new(bf16, (int64_t)f.ks * f.cs * r * s)};
     for (int64_t i = 0; i < n; i++)
-        w[i] = bf16_widen(bf16_narrow((float)drawn(1, i)));
-    bool good = k_pack_filter(nullptr, &f, w, packed.p) == 0 && packed_is_right(f, w, packed);
-    float *gradient = fresh<float>(stored);
-    for (int64_t i = 0; i < stored; i++)
-        gradient[i] = (float)get(packed, i);
-    good &= k_unpack_filter(nullptr, &f, gradient, back) == 0;
-    good &= memcmp(w, back, (size_t)n * sizeof *w) == 0;
+        t.w[i] = bf16_widen(bf16_narrow((float)drawn(number, i)));
+    return t;
+}
+
+static bool trips_are_right(const std::vector<filter_trip> &trips)
+{
+    std::vector<k_filter_job> there, back;
+    for (const filter_trip &t : trips) {
+        there.push_back({t.f, t.w, t.packed.p});
+        back.push_back({t.f, t.packed.p, t.back});
+    }
+    bool good = k_pack_filters(nullptr, there.data(), (int)there.size()) == 0 &&
+                k_unpack_filters(nullptr, back.data(), (int)back.size()) == 0;
+    for (const filter_trip &t : trips)
+        good &= packed_is_right(t.f, t.w, t.packed) &&
+                memcmp(t.w, t.back, (size_t)t.n * sizeof *t.w) == 0;
+    return good;
+}
+
+static void check_filter(int k, int c, int r, int s, int bf16)
+{
+    bool good = trips_are_right({trip_new(k, c, r, s, bf16, 1)});
     report(good && memory_done(), "filter [%d,%d,%d,%d] packed and back, %s", k, c, r, s,
            bf16 ? "bf16" : "f32");
+}
+
+/* More than a launch takes, of all sizes. */
+static void check_many_filters()
+{
+    static const int side[] = {1, 3, 7};
+    std::vector<filter_trip> trips;
+    for (int i = 0; i < 130; i++)
+        trips.push_back(
+            trip_new(1 + i % 11, 1 + i * 7 % 40, side[i % 3], side[i % 3], i % 2, i + 1));
+    report(trips_are_right(trips) && memory_done(), "130 filters at once, packed and back");
+    report(k_pack_filters(nullptr, nullptr, 0) == 0, "no filter at all");
 }
 
 void test_layout()
@@ -62,6 +97,7 @@ void test_layout()
         check_filter(9, 20, 1, 1, bf16);
         check_filter(8, 3, 19, 19, bf16);
     }
-    k_filter vast = {8, 8, 8, 8, 40, 40, 0};
-    report(k_pack_filter(nullptr, &vast, nullptr, nullptr) != 0, "a filter of 40x40 is refused");
+    check_many_filters();
+    const k_filter_job vast = {{8, 8, 8, 8, 40, 40, 0}, nullptr, nullptr};
+    report(k_pack_filters(nullptr, &vast, 1) != 0, "a filter of 40x40 is refused");
 }

@@ -3,7 +3,7 @@
  * is saved: mean and inverse deviation of the batch, for the backward pass, a repeated output and
  * the running statistics; and one bit per element where there is a ReLU to undo.
  */
-#include "backend/cuda/cuda.h"
+#include "backend/cuda/multi.h"
 
 static size_t aligned(size_t bytes)
 {
@@ -57,7 +57,6 @@ static struct k_norm norm_of(const struct call *c)
     char *saved = c->saved;
     return (struct k_norm){.map = m,
                            .eps = c->attr.eps,
-                           .momentum = c->attr.momentum,
                            .relu = c->attr.relu,
                            .x = c->in[0]->data,
                            .skip = c->n_in > 5 ? c->in[5]->data : NULL,
@@ -101,12 +100,26 @@ static int backward(struct device *dev, struct call *c, struct err *e)
     return CU(e, k_norm_backward(cuda_of(dev)->compute, &n));
 }
 
+bool batchnorm_commit_job(const struct call *c, struct k_norm_commit_job *job)
+{
+    const struct k_norm n = norm_of(c);
+    *job = (struct k_norm_commit_job){.c = n.map.c,
+                                      .eps = n.eps,
+                                      .momentum = c->attr.momentum,
+                                      .count = (double)(n.map.n * n.map.h * n.map.w),
+                                      .mean = n.mean,
+                                      .rstd = n.rstd,
+                                      .running_mean = c->in[3]->data,
+                                      .running_var = c->in[4]->data};
+    return c->attr.training;
+}
+
 static int commit(struct device *dev, struct call *c, const uint32_t *held, struct err *e)
 {
-    struct k_norm n = norm_of(c);
-    if (!c->attr.training)
+    struct k_norm_commit_job job;
+    if (!batchnorm_commit_job(c, &job))
         return 0;
-    return CU(e, k_norm_commit(cuda_of(dev)->compute, &n, c->in[3]->data, c->in[4]->data, held));
+    return CU(e, k_norm_commit(cuda_of(dev)->compute, &job, 1, held));
 }
 
 const struct kernel cuda_batchnorm = {.prepare = prepare,

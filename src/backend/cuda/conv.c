@@ -1,10 +1,11 @@
 /*
  * Convolution: shapes and places of its operands, and up to three passes by cuDNN whose plans are
  * chosen by timing (conv_choose.c). The packed weights are made once per step and serve the forward
- * pass and the gradient of the data; the gradient of the weights is unpacked into the store. A
- * gradient that nobody wants is not computed.
+ * pass and the gradient of the data; the gradient of the weights is unpacked into the store; all
+ * layers of a plan do both together (multi.h). A gradient that nobody wants is not computed.
  */
 #include "backend/cuda/conv.h"
+#include "backend/cuda/multi.h"
 
 #include <stdlib.h>
 
@@ -12,7 +13,9 @@ struct conv {
     struct dnn_shape shape;
     struct conv_pass_plan pass[N_CONV_PASSES];
     struct k_filter filter;
-    size_t dw_bytes, bias_at, plan_at; /* places within the scratch of the backward pass */
+    size_t dw_at, bias_at, plan_at; /* places: of the packed gradient of the weights, see
+                                       gradient(); the others within the scratch of the backward
+                                       pass */
 };
 
 static size_t aligned(size_t bytes)
@@ -85,12 +88,15 @@ static void reserve(struct call *c, struct conv *v)
     size_t plan = data->plan.workspace_bytes;
     if (weights->plan.workspace_bytes > plan)
         plan = weights->plan.workspace_bytes;
-    c->saved_bytes = dnn_bytes(&v->shape, DNN_W);
     c->scratch_bytes[0] = v->pass[CONV_FORWARD].plan.workspace_bytes;
     struct dnn_shape wide = v->shape;
     wide.type[DNN_W] = CUDNN_DATA_FLOAT;
-    v->dw_bytes = weights->plan.plan ? aligned(dnn_bytes(&wide, DNN_W)) : 0;
-    v->bias_at = v->dw_bytes;
+    size_t packed = aligned(dnn_bytes(&v->shape, DNN_W));
+    size_t dw = weights->plan.plan ? aligned(dnn_bytes(&wide, DNN_W)) : 0;
+    c->saved_whole = c->multi;
+    c->saved_bytes = packed + (c->multi ? dw : 0);
+    v->dw_at = c->multi ? packed : 0;
+    v->bias_at = c->multi ? 0 : dw;
     v->plan_at = v->bias_at + (bias_wanted(c) ? aligned(k_bias_backward_workspace(&y)) : 0);
     c->scratch_bytes[1] = v->plan_at + plan;
 }
@@ -113,6 +119,14 @@ static void *at(void *base, size_t offset)
     return base ? (char *)base + offset : NULL;
 }
 
+/* The packed gradient of the weights: kept to the end of the pass where all layers unpack theirs
+ * together, else in scratch. */
+static void *gradient(const struct call *c)
+{
+    const struct conv *v = c->impl;
+    return at(c->multi ? c->saved : c->scratch[1], v->dw_at);
+}
+
 static int bind(struct device *dev, struct call *c, struct err *e)
 {
     struct conv *v = c->impl;
@@ -123,7 +137,7 @@ static int bind(struct device *dev, struct call *c, struct err *e)
     void *const data[N_CONV_PASSES][N_DNN] = {
         [CONV_FORWARD] = {x, c->saved, c->out->data},
         [CONV_DATA] = {dx, c->saved, dy},
-        [CONV_WEIGHTS] = {x_again, c->scratch[1], dy},
+        [CONV_WEIGHTS] = {x_again, gradient(c), dy},
     };
     for (int pass = 0; pass < N_CONV_PASSES; pass++)
         if (v->pass[pass].plan.plan &&
@@ -133,26 +147,51 @@ static int bind(struct device *dev, struct call *c, struct err *e)
     return 0;
 }
 
+/* --- weights between the store and cuDNN -------------------------------------------------------
+ */
+
+bool conv_pack_job(const struct call *c, struct k_filter_job *job)
+{
+    const struct conv *v = c->impl;
+    *job = (struct k_filter_job){.filter = v->filter, .from = c->in[1]->data, .to = c->saved};
+    return true;
+}
+
+bool conv_unpack_job(const struct call *c, struct k_filter_job *job)
+{
+    const struct conv *v = c->impl;
+    if (!v->pass[CONV_WEIGHTS].plan.plan)
+        return false;
+    *job = (struct k_filter_job){.filter = v->filter, .from = gradient(c), .to = c->din[1]->data};
+    job->filter.bf16 = v->pass[CONV_WEIGHTS].narrow;
+    return true;
+}
+
+static int pack(struct device *dev, const struct call *c, struct err *e)
+{
+    struct k_filter_job job;
+    if (c->multi || !conv_pack_job(c, &job))
+        return 0;
+    return CU(e, k_pack_filters(cuda_of(dev)->compute, &job, 1));
+}
+
+static int unpack(struct device *dev, const struct call *c, struct err *e)
+{
+    struct k_filter_job job;
+    if (c->multi || !conv_unpack_job(c, &job))
+        return 0;
+    return CU(e, k_unpack_filters(cuda_of(dev)->compute, &job, 1));
+}
+
+/* --- passes ----------------------------------------------------------------------------------- */
+
 static int forward(struct device *dev, struct call *c, struct err *e)
 {
     const struct conv *v = c->impl;
-    cudaStream_t stream = cuda_of(dev)->compute;
     struct k_map y = cuda_map(c->out);
-    if (CU(e, k_pack_filter(stream, &v->filter, c->in[1]->data, c->saved)) ||
-        dnn_plan_run(&v->pass[CONV_FORWARD].plan, dev, e))
+    if (pack(dev, c, e) || dnn_plan_run(&v->pass[CONV_FORWARD].plan, dev, e))
         return -1;
-    return c->n_in > 2 ? CU(e, k_bias(stream, &y, c->out->data, c->in[2]->data)) : 0;
-}
-
-/* Narrow gradients lie like an activation of K images of R x S pixels. */
-static int unpack(struct device *dev, struct call *c, const struct conv *v, struct err *e)
-{
-    const struct k_filter *f = &v->filter;
-    struct k_map narrow = {.n = f->k, .h = f->r, .w = f->s, .c = f->c, .cs = f->cs, .bf16 = 1};
-    float *dw = c->din[1]->data;
-    if (v->pass[CONV_WEIGHTS].narrow)
-        return CU(e, k_from_nhwc(cuda_of(dev)->compute, &narrow, c->scratch[1], dw));
-    return CU(e, k_unpack_filter(cuda_of(dev)->compute, f, c->scratch[1], dw));
+    return c->n_in > 2 ? CU(e, k_bias(cuda_of(dev)->compute, &y, c->out->data, c->in[2]->data)) : 0;
 }
 
 static int backward(struct device *dev, struct call *c, struct err *e)
@@ -162,7 +201,7 @@ static int backward(struct device *dev, struct call *c, struct err *e)
     if (v->pass[CONV_DATA].plan.plan && dnn_plan_run(&v->pass[CONV_DATA].plan, dev, e))
         return -1;
     if (v->pass[CONV_WEIGHTS].plan.plan &&
-        (dnn_plan_run(&v->pass[CONV_WEIGHTS].plan, dev, e) || unpack(dev, c, v, e)))
+        (dnn_plan_run(&v->pass[CONV_WEIGHTS].plan, dev, e) || unpack(dev, c, e)))
         return -1;
     if (!bias_wanted(c))
         return 0;

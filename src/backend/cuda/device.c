@@ -6,7 +6,7 @@
  * Environment: SUPCON_CUDA_GRAPH=off runs steps call by call, SUPCON_CUDA_TF32=on lets f32 products
  * be rounded to TF32.
  */
-#include "backend/cuda/cuda.h"
+#include "backend/cuda/multi.h"
 #include "backend/module.h"
 
 #include <stdlib.h>
@@ -275,7 +275,9 @@ static bool has_dtype(const struct device *dev, enum dtype dtype, char *why, siz
     .augment = cuda_augment, .sync = cuda_sync, .write = cuda_write, .copy = cuda_copy,            \
     .post = cuda_post, .fetch = cuda_fetch, .depth = CUDA_DEPTH, .memory_free = cuda_memory_free,  \
     .can_fuse = can_fuse, .has_dtype = has_dtype, .preferred = DT_BF16,                            \
-    .peak = cuda_peak, .kernels = cuda_kernels
+    .peak = cuda_peak, .kernels = cuda_kernels, .multi_new = cuda_multi_new,                        \
+    .multi_begin = cuda_multi_begin, .multi_end = cuda_multi_end,                                   \
+    .multi_commit = cuda_multi_commit, .multi_free = cuda_multi_free
 /* clang-format on */
 
 static const struct backend_class eager_class = {COMMON};
