@@ -7,7 +7,7 @@
  * walks. The map takes each chunk from its end, which the moments have just left in the L2 cache.
  *
  * Launch: struct columns (grid.h), 256 threads, about 4 blocks per multiprocessor; the union has a
- * block of 1024 threads for 32 channels.
+ * block of 1024 threads for 8 channels.
  */
 #include "kernels/norm.h"
 #include "kernels/norm_math.h"
