@@ -212,6 +212,7 @@ template <class T>
 __global__ void __launch_bounds__(AUGMENT_BLOCK, 2)
     augment(const __grid_constant__ struct augment_job j, T *y)
 {
+    grid_wait();
     SHARED(float, memory);
     const struct augment_shape &s = j.shape;
     T *out = y + (int64_t)blockIdx.x * s.height * s.width * j.out.cs;

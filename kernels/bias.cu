@@ -11,6 +11,7 @@
 template <class T>
 __global__ void __launch_bounds__(BLOCK) bias_add(struct columns c, int real, T *y, const float *b)
 {
+    grid_wait();
     struct column_place p = column_place_of(c);
     float v[OCTET], add[OCTET];
     if (!p.active)
@@ -27,9 +28,9 @@ __global__ void __launch_bounds__(BLOCK) bias_add(struct columns c, int real, T 
 
 /* partial: [chunks][channels]. */
 template <class T>
-__global__ void __launch_bounds__(BLOCK)
-    bias_sums(struct columns c, const T *__restrict__ dy, float *__restrict__ partial)
+__global__ void __launch_bounds__(BLOCK) bias_sums(struct columns c, const T *dy, float *partial)
 {
+    grid_wait();
     __shared__ float shared[OCTET * SUM_PITCH];
     struct column_place p = column_place_of(c);
     float sum[OCTET] = {0};

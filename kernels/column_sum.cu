@@ -10,8 +10,9 @@
 
 /* partial: [chunks][k]. */
 __global__ void __launch_bounds__(BLOCK)
-    column_sum_chunks(struct columns c, const float *__restrict__ x, float *__restrict__ partial)
+    column_sum_chunks(struct columns c, const float *x, float *partial)
 {
+    grid_wait();
     __shared__ float shared[BLOCK];
     struct column_place p = column_place_of(c);
     float sum = 0;
@@ -27,8 +28,9 @@ __global__ void __launch_bounds__(BLOCK)
 }
 
 __global__ void __launch_bounds__(JOIN_CHANNELS *JOIN_ROWS)
-    column_sum_join(int chunks, int stride, int n, const float *__restrict__ partial, float *out)
+    column_sum_join(int chunks, int stride, int n, const float *partial, float *out)
 {
+    grid_wait();
     int ch = (int)(blockIdx.x * JOIN_CHANNELS + threadIdx.x);
     double sum = 0;
     for (int i = threadIdx.y; i < chunks && ch < n; i += JOIN_ROWS)

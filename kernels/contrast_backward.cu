@@ -59,6 +59,7 @@ __device__ inline void store_gradient(const struct contrast &c, const float out[
 template <int METHOD>
 static __global__ void __launch_bounds__(CONTRAST_THREADS, 2) contrast_pull(struct contrast c)
 {
+    grid_wait();
     SHARED(unsigned char, rows);
     __shared__ struct column_terms terms;
     unsigned char *columns = rows + contrast_tile_bytes(METHOD, CONTRAST_ROWS);
@@ -94,6 +95,7 @@ static __global__ void __launch_bounds__(CONTRAST_THREADS, 2) contrast_pull(stru
 
 static __global__ void contrast_gather(struct contrast c)
 {
+    grid_wait();
     int64_t i = (int64_t)blockIdx.x * GATHER_THREADS + threadIdx.x;
     int row = (int)(i / c.d), at = (int)(i % c.d);
     float sum = 0;

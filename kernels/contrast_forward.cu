@@ -64,6 +64,7 @@ __device__ inline struct contrast_seen exchange(const struct contrast_seen &s, i
 template <int METHOD>
 static __global__ void __launch_bounds__(CONTRAST_THREADS, 2) contrast_look(struct contrast c)
 {
+    grid_wait();
     SHARED(unsigned char, rows);
     __shared__ int32_t groups[CONTRAST_LOOK];
     unsigned char *columns = rows + contrast_tile_bytes(METHOD, CONTRAST_ROWS);
@@ -137,6 +138,7 @@ __device__ inline void judge_row(const struct contrast &c, int row, const struct
 
 static __global__ void contrast_rows(struct contrast c)
 {
+    grid_wait();
     __shared__ double part[FINISH_THREADS][3];
     int row = (int)blockIdx.x * FINISH_THREADS + (int)threadIdx.x;
     struct contrast_seen s = c.seen[row];
@@ -151,6 +153,7 @@ static __global__ void contrast_rows(struct contrast c)
 
 static __global__ void contrast_statistics(struct contrast c)
 {
+    grid_wait();
     __shared__ double part[FINISH_THREADS][3];
     double v[3] = {0, 0, 0};
     for (int i = (int)threadIdx.x; i < c.cut.row_blocks; i += FINISH_THREADS)

@@ -38,6 +38,7 @@ __device__ inline void write_bf16(const struct contrast &c, int64_t octet, const
 
 static __global__ void contrast_copy(struct contrast c, int method)
 {
+    grid_wait();
     int64_t octet = (int64_t)blockIdx.x * PREPARE_THREADS + threadIdx.x;
     int octets = c.cut.width / 8, row = (int)(octet / octets), at = (int)(octet % octets) * 8;
     float v[8];

@@ -24,6 +24,7 @@ __device__ inline int64_t all_items()
 template <class T>
 __global__ void __launch_bounds__(BLOCK) elementwise_relu(int64_t n, const T *x, T *y)
 {
+    grid_wait();
     for (int64_t i = first_item(); i * OCTET < n; i += all_items()) {
         float v[OCTET];
         part_read(x, i, n, v);
@@ -36,6 +37,7 @@ template <class T>
 __global__ void __launch_bounds__(BLOCK)
     elementwise_relu_backward(int64_t n, const T *y, const T *dy, T *dx)
 {
+    grid_wait();
     for (int64_t i = first_item(); i * OCTET < n; i += all_items()) {
         float v[OCTET], d[OCTET];
         part_read(y, i, n, v);
@@ -49,6 +51,7 @@ template <class T>
 __global__ void __launch_bounds__(BLOCK)
     elementwise_add(int64_t n, const T *a, const T *b, T *y, uint8_t *mask, int is_relu)
 {
+    grid_wait();
     for (int64_t i = first_item(); i * OCTET < n; i += all_items()) {
         float v[OCTET], w[OCTET];
         part_read(a, i, n, v);
@@ -68,6 +71,7 @@ template <class T>
 __global__ void __launch_bounds__(BLOCK)
     elementwise_gate(int64_t n, const T *dy, const uint8_t *mask, T *dx)
 {
+    grid_wait();
     for (int64_t i = first_item(); i * OCTET < n; i += all_items()) {
         float v[OCTET];
         part_read(dy, i, n, v);

@@ -50,6 +50,7 @@ __device__ inline void pack(const struct k_filter &f, const struct filter_place 
 
 __global__ void __launch_bounds__(BLOCK) filter_pack(const IN_PLACE filter_jobs all)
 {
+    grid_wait();
     SHARED(float, taps);
     const int number = job_of(all, blockIdx.x);
     const struct k_filter_job &job = all.job[number];
@@ -82,6 +83,7 @@ __device__ inline void gather_taps(const struct k_filter &f, const struct filter
 
 __global__ void __launch_bounds__(BLOCK) filter_unpack(const IN_PLACE filter_jobs all)
 {
+    grid_wait();
     SHARED(float, taps);
     const int number = job_of(all, blockIdx.x);
     const struct k_filter_job &job = all.job[number];

@@ -33,9 +33,9 @@ __device__ inline void add_pixels(const T *x, int64_t at, int octets, int pixels
 }
 
 template <class T>
-__global__ void __launch_bounds__(BLOCK)
-    globalpool(struct k_map m, const T *__restrict__ x, float *__restrict__ y)
+__global__ void __launch_bounds__(BLOCK) globalpool(struct k_map m, const T *x, float *y)
 {
+    grid_wait();
     int octets = m.cs / OCTET, pixels = m.h * m.w;
     int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x;
     if (i >= m.n * octets)
@@ -49,9 +49,9 @@ __global__ void __launch_bounds__(BLOCK)
 }
 
 template <class T>
-__global__ void __launch_bounds__(BLOCK)
-    globalpool_backward(struct k_map m, const float *__restrict__ dy, T *__restrict__ dx)
+__global__ void __launch_bounds__(BLOCK) globalpool_backward(struct k_map m, const float *dy, T *dx)
 {
+    grid_wait();
     int octets = m.cs / OCTET, pixels = m.h * m.w, i = (int)(blockIdx.x * BLOCK + threadIdx.x);
     int first = i % octets * OCTET; /* channel */
     float share = 1 / (float)pixels;

@@ -15,8 +15,9 @@
 enum { QUAD = 4 };
 
 __global__ void __launch_bounds__(BLOCK)
-    judge_squares(int64_t n, int64_t head, const float *__restrict__ x, double *partial)
+    judge_squares(int64_t n, int64_t head, const float *x, double *partial)
 {
+    grid_wait();
     int64_t first = (int64_t)blockIdx.x * BLOCK + threadIdx.x, all = (int64_t)gridDim.x * BLOCK;
     int64_t quads = (n - head) / QUAD;
     const float4 *quad = reinterpret_cast<const float4 *>(x + head);
@@ -34,9 +35,9 @@ __global__ void __launch_bounds__(BLOCK)
         partial[blockIdx.x] = sum;
 }
 
-__global__ void __launch_bounds__(BLOCK)
-    judge_total(int n, const double *__restrict__ partial, double *out)
+__global__ void __launch_bounds__(BLOCK) judge_total(int n, const double *partial, double *out)
 {
+    grid_wait();
     double sum = 0;
     for (int i = threadIdx.x; i < n; i += BLOCK)
         sum += partial[i];
@@ -48,6 +49,7 @@ __global__ void __launch_bounds__(BLOCK)
 __global__ void __launch_bounds__(WARP)
     judge(int n_losses, const float *losses, int n_d, const double *squares, uint32_t *held)
 {
+    grid_wait();
     int bad = 0;
     for (int i = threadIdx.x; i < n_losses; i += WARP)
         bad |= !isfinite(losses[(int64_t)i * STAT_N + STAT_LOSS]);

@@ -32,6 +32,11 @@ struct k_map {
     int bf16;
 };
 
+/* From now on kernels begin while the one before them in the stream ends, as launch.h describes, or
+ * not; of the whole process. Whether they do: not if the device does not know how, or runs code that
+ * was compiled for one that does not. */
+int k_overlap(int wanted);
+
 /* Edges: plain f32 [N,C,H,W] <-> NHWC (convert, pad with zeros). */
 int k_to_nhwc(struct CUstream_st *, const struct k_map *, const float *nchw, void *nhwc);
 int k_from_nhwc(struct CUstream_st *, const struct k_map *, const void *nhwc, float *nchw);

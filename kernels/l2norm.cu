@@ -26,8 +26,9 @@ __device__ inline float row_dot(const float *a, const float *b, int d)
 static const float floor_length = 1e-12f;
 
 __global__ void __launch_bounds__(BLOCK)
-    l2norm(int64_t rows, int d, float least, const float *__restrict__ x, float *__restrict__ z)
+    l2norm(int64_t rows, int d, float least, const float *x, float *z)
 {
+    grid_wait();
     int64_t row = row_of_warp();
     if (row >= rows)
         return;
@@ -41,6 +42,7 @@ __global__ void __launch_bounds__(BLOCK)
     l2norm_backward(int64_t rows, int d, float least, const float *x, const float *z,
                     const float *dz, float *dx)
 {
+    grid_wait();
     int64_t row = row_of_warp();
     if (row >= rows)
         return;

@@ -1,7 +1,7 @@
 /*
- * Images at the edges: f32 [N,C,H,W] <-> NHWC with channels padded by zeros. A thread has 8 channels
- * of a pixel; the planes' side is read or written along pixels, the other in octets. Bytes per
- * element: 4 + E. Grid: the items of an image by the images.
+ * Images at the edges: f32 [N,C,H,W] <-> NHWC with channels padded by zeros. A thread has 8
+ * channels of a pixel; the planes' side is read or written along pixels, the other in octets. Bytes
+ * per element: 4 + E. Grid: the items of an image by the images.
  */
 #include "kernels/kernels.h"
 
@@ -9,9 +9,9 @@
 #include "kernels/octet.h"
 
 template <class T>
-__global__ void __launch_bounds__(BLOCK)
-    layout_to_nhwc(struct k_map m, const float *__restrict__ planes, T *__restrict__ y)
+__global__ void __launch_bounds__(BLOCK) layout_to_nhwc(struct k_map m, const float *planes, T *y)
 {
+    grid_wait();
     int pixels = m.h * m.w, octets = m.cs / OCTET, i = (int)(blockIdx.x * BLOCK + threadIdx.x);
     struct layout_item t = layout_item_of(i, pixels);
     if (t.octet >= octets)
@@ -27,9 +27,9 @@ __global__ void __launch_bounds__(BLOCK)
 }
 
 template <class T>
-__global__ void __launch_bounds__(BLOCK)
-    layout_from_nhwc(struct k_map m, const T *__restrict__ x, float *__restrict__ planes)
+__global__ void __launch_bounds__(BLOCK) layout_from_nhwc(struct k_map m, const T *x, float *planes)
 {
+    grid_wait();
     int pixels = m.h * m.w, octets = m.cs / OCTET, i = (int)(blockIdx.x * BLOCK + threadIdx.x);
     struct layout_item t = layout_item_of(i, pixels);
     if (t.octet >= octets)

@@ -4,7 +4,7 @@
 cuda_kernel_sources = kernels/augment.cu kernels/bias.cu kernels/column_sum.cu kernels/contrast_backward.cu \
 	kernels/contrast_forward.cu kernels/contrast_prepare.cu \
 	kernels/elementwise.cu kernels/filter.cu kernels/globalpool.cu kernels/judge.cu kernels/l2norm.cu kernels/layout.cu \
-	kernels/norm_backward.cu kernels/norm_commit.cu kernels/norm_forward.cu kernels/pool.cu kernels/update.cu kernels/xent.cu
+	kernels/norm_backward.cu kernels/norm_commit.cu kernels/norm_forward.cu kernels/overlap.cu kernels/pool.cu kernels/update.cu kernels/xent.cu
 cuda_objects = $(cuda_kernel_sources:.cu=.o)
 EXTRA_DIST += $(cuda_kernel_sources) kernels/kernels.table
 CLEANFILES += $(cuda_objects) $(cuda_kernel_sources:.cu=.d) $(cuda_kernel_sources:.cu=.ptxas)

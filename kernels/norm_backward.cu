@@ -66,8 +66,9 @@ __device__ inline void walk_sums(const struct k_norm &n, const struct columns &c
 /* partial: [chunks][2][channels]. */
 template <class T>
 __global__ void __launch_bounds__(BLOCK, 4)
-    norm_sums(struct k_norm n, struct columns c, float *__restrict__ partial)
+    norm_sums(struct k_norm n, struct columns c, float *partial)
 {
+    grid_wait();
     __shared__ float shared[2][OCTET * SUM_PITCH];
     struct column_place p = column_place_of(c);
     float sum[OCTET] = {0}, product[OCTET] = {0};
@@ -89,9 +90,9 @@ __global__ void __launch_bounds__(BLOCK, 4)
 
 /* gradients: [3][channels]. */
 __global__ void __launch_bounds__(JOIN_CHANNELS *JOIN_ROWS)
-    norm_total(struct k_norm n, struct columns c, const float *__restrict__ partial,
-               float *gradients)
+    norm_total(struct k_norm n, struct columns c, const float *partial, float *gradients)
 {
+    grid_wait();
     int channels = c.octets * OCTET, ch = (int)(blockIdx.x * JOIN_CHANNELS + threadIdx.x);
     double sum = 0, product = 0;
     for (int i = threadIdx.y; i < c.chunks && ch < channels; i += JOIN_ROWS) {
@@ -146,6 +147,7 @@ template <class T>
 __global__ void __launch_bounds__(BLOCK, 4)
     norm_gradient_map(struct k_norm n, struct columns c, const float *gradients)
 {
+    grid_wait();
     enum { N = in_flight<T>::N / 2 };
     struct column_place p = column_place_of(c);
     struct norm_gradient d[OCTET];

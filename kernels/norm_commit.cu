@@ -16,6 +16,7 @@ static_assert(sizeof(commit_jobs) <= 4096, "parameters of a launch");
 __global__ void __launch_bounds__(BLOCK)
     norm_commit(const IN_PLACE commit_jobs all, const uint32_t *held)
 {
+    grid_wait();
     const int number = job_of(all, blockIdx.x);
     const struct k_norm_commit_job &n = all.job[number];
     int ch = (int)((blockIdx.x - all.first[number]) * BLOCK + threadIdx.x);

@@ -47,8 +47,9 @@ __device__ inline void walk_moments(const struct columns &c, const struct column
 /* partial: [chunks][2][channels], mean and m2. */
 template <class T>
 __global__ void __launch_bounds__(BLOCK, 4)
-    norm_moments(struct columns c, const T *__restrict__ x, float *__restrict__ partial)
+    norm_moments(struct columns c, const T *x, float *partial)
 {
+    grid_wait();
     __shared__ float shared[2][OCTET * SUM_PITCH];
     struct column_place p = column_place_of(c);
     float sum[OCTET] = {0}, squares[OCTET] = {0};
@@ -72,9 +73,9 @@ __global__ void __launch_bounds__(BLOCK, 4)
 }
 
 __global__ void __launch_bounds__(JOIN_CHANNELS *JOIN_ROWS)
-    norm_join(struct columns c, const float *__restrict__ partial, float eps, float *mean,
-              float *rstd)
+    norm_join(struct columns c, const float *partial, float eps, float *mean, float *rstd)
 {
+    grid_wait();
     int channels = c.octets * OCTET, ch = (int)(blockIdx.x * JOIN_CHANNELS + threadIdx.x);
     bool real = ch < channels;
     double origin = real ? partial[ch] : 0;
@@ -146,6 +147,7 @@ template <class T>
 __global__ void __launch_bounds__(BLOCK, 4)
     norm_map(struct k_norm n, struct columns c, const float *mean, const float *var)
 {
+    grid_wait();
     enum { N = in_flight<T>::N / 2 };
     struct column_place p = column_place_of(c);
     struct norm_scale s[OCTET];

@@ -64,9 +64,10 @@ __device__ inline void maximum(const struct k_pool &p, const struct pool_place &
 }
 
 template <class T>
-__global__ void __launch_bounds__(BLOCK, 4) pool_max(struct k_pool p, const T *__restrict__ x,
-                                                     T *__restrict__ y, uint8_t *__restrict__ index)
+__global__ void __launch_bounds__(BLOCK, 4)
+    pool_max(struct k_pool p, const T *x, T *y, uint8_t *index)
 {
+    grid_wait();
     struct pool_place at = place_in(p.out);
     for (int64_t n = blockIdx.y; n < p.out.n && at.inside; n += gridDim.y) {
         float best[OCTET];
@@ -102,9 +103,9 @@ __device__ inline void gather_max(const struct k_pool &p, const struct pool_plac
 
 template <class T>
 __global__ void __launch_bounds__(BLOCK, 4)
-    pool_max_backward(struct k_pool p, const T *__restrict__ dy, const uint8_t *__restrict__ index,
-                      T *__restrict__ dx)
+    pool_max_backward(struct k_pool p, const T *dy, const uint8_t *index, T *dx)
 {
+    grid_wait();
     struct pool_place at = place_in(p.in);
     for (int64_t n = blockIdx.y; n < p.in.n && at.inside; n += gridDim.y) {
         float sum[OCTET] = {0};
@@ -137,8 +138,9 @@ __device__ inline struct span moved(struct span s, int by)
 template <class T>
 __global__ void __launch_bounds__(BLOCK, 4)
     pool_average(struct k_pool p, struct k_map source, struct k_map target, int backward,
-                 const T *__restrict__ from, T *__restrict__ to)
+                 const T *from, T *to)
 {
+    grid_wait();
     struct pool_place at = place_in(target);
     float share = 1 / (float)(p.window * p.window);
     struct span rows, cols;

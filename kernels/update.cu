@@ -61,6 +61,7 @@ __device__ inline void apply_quad(const struct optim_hyper *h, const struct k_up
 /* head: elements before the first quad. */
 template <int RULE> __global__ void __launch_bounds__(BLOCK) update(struct k_update u, int64_t head)
 {
+    grid_wait();
     int64_t first = (int64_t)blockIdx.x * BLOCK + threadIdx.x, all = (int64_t)gridDim.x * BLOCK;
     int64_t quads = (u.n - head) / QUAD;
     if (u.held && *u.held)

@@ -93,8 +93,9 @@ __device__ inline int count_before(const float *s, int k, int own)
 }
 
 __global__ void __launch_bounds__(BLOCK)
-    xent_rows(struct k_xent x, int64_t rows, struct xent_row *__restrict__ out)
+    xent_rows(struct k_xent x, int64_t rows, struct xent_row *out)
 {
+    grid_wait();
     int64_t row = row_of_warp();
     if (row >= rows)
         return;
@@ -111,8 +112,9 @@ __global__ void __launch_bounds__(BLOCK)
 }
 
 __global__ void __launch_bounds__(BLOCK)
-    xent_stats(int64_t rows, const struct xent_row *__restrict__ row, float *stats)
+    xent_stats(int64_t rows, const struct xent_row *row, float *stats)
 {
+    grid_wait();
     double loss = 0, top1 = 0, top5 = 0;
     for (int64_t i = threadIdx.x; i < rows; i += BLOCK) {
         loss += row[i].loss;
@@ -142,6 +144,7 @@ __device__ inline float row_mass(const float *t, int k)
 
 __global__ void __launch_bounds__(BLOCK) xent_backward(struct k_xent x, int64_t rows)
 {
+    grid_wait();
     int64_t row = row_of_warp();
     if (row >= rows)
         return;

@@ -29,6 +29,7 @@ struct thread {
     void *mine;
     void (*meeting)(void **, unsigned);
     int flag;
+    bool waited; /* for the kernels before */
 };
 
 struct copy {
@@ -111,6 +112,12 @@ void give_up(const std::string &why)
     abort();
 }
 
+void expect_waited(const emu_place &place)
+{
+    if (!threads[(size_t)current].waited)
+        give_up(at(place) + " comes before grid_wait()");
+}
+
 /* --- barriers --- */
 
 void release_barrier()
@@ -124,6 +131,7 @@ void arrive(const emu_place &place, int flag, int (*reduce)(int, int))
 {
     thread &me = threads[(size_t)current];
     int set = flag;
+    expect_waited(place);
     me.place = place;
     me.flag = flag;
     if (++n_at_barrier < (int)threads.size()) {
@@ -200,6 +208,8 @@ void go_without(int number)
 
 void returned(int i)
 {
+    if (!threads[(size_t)i].waited && failure.empty())
+        failure = "a thread returns without grid_wait()";
     threads[(size_t)i].now = DONE;
     n_done++;
     warps[(size_t)i / 32].alive &= ~(1u << i % 32);
@@ -232,7 +242,8 @@ void start_block(uint64_t number)
                             0,
                             nullptr,
                             nullptr,
-                            0};
+                            0,
+                            false};
         warps[i / 32].alive = i % 32 == 0 ? 1 : warps[i / 32].alive << 1 | 1;
         warps[i / 32].waiting = 0;
         copies[i].clear();
@@ -347,6 +358,13 @@ cudaError_t refuse(const launch &l, cudaError_t error, const char *why)
 
 /* --- public --- */
 
+void emu_grid_wait(const emu_place &place)
+{
+    if (threads[(size_t)current].waited)
+        give_up(at(place) + " is not the first");
+    threads[(size_t)current].waited = true;
+}
+
 void emu_barrier(const emu_place &place)
 {
     arrive(place, 0, [](int, int) { return 0; });
@@ -368,6 +386,7 @@ void emu_meet(const emu_place &place, unsigned mask, void *mine, void (*fn)(void
     thread &me = threads[(size_t)current];
     int number = current / 32, lane = current % 32;
     warp &w = warps[(size_t)number];
+    expect_waited(place);
     me.place = place;
     me.mask = mask;
     me.mine = mine ? mine : &me;
@@ -388,6 +407,7 @@ void emu_meet(const emu_place &place, unsigned mask, void *mine, void (*fn)(void
 
 void emu_copy_later(void *to, const void *from, size_t bytes)
 {
+    expect_waited(EMU_HERE("an asynchronous copy"));
     if ((uintptr_t)to % bytes || (uintptr_t)from % bytes)
         give_up("an asynchronous copy is not aligned");
     copies[(size_t)current].push_back(copy{to, from, bytes});

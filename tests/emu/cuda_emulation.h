@@ -5,8 +5,10 @@
  *
  * A launch fails with cudaErrorLaunchFailure, and says the kernel's name and the places on stderr,
  * when threads of a block wait at different barriers, or some wait while others have returned; when
- * lanes of a warp meet in different operations; when a block is too large or wants more shared
- * memory than was asked for. Addresses out of bounds are AddressSanitizer's to find.
+ * lanes of a warp meet in different operations; when a thread returns, meets others or copies
+ * without having waited for the kernels before (grid_wait(), kernels/launch.h), or waits twice;
+ * when a block is too large or wants more shared memory than was asked for. Addresses out of bounds
+ * are AddressSanitizer's to find.
  *
  * SUPCON_EMULATION_SEED=N (not 0) runs blocks, and threads between two barriers, in an order drawn
  * from N instead of their numbers': what depends on the order lacks a barrier.
@@ -93,6 +95,7 @@ struct emu_place {
     int line;
 };
 
+void emu_grid_wait(const emu_place &);
 void emu_barrier(const emu_place &);
 /* The value that `reduce` makes of the flags of the whole block. */
 int emu_barrier_reduce(const emu_place &, int flag, int (*reduce)(int n_set, int n));
@@ -227,6 +230,7 @@ inline int emu_width(int width)
 
 /* clang-format off */
 #define EMU_HERE(what) (emu_place{what, __FILE__, __LINE__})
+#define grid_wait() emu_grid_wait(EMU_HERE("grid_wait"))
 #define __syncthreads() emu_barrier(EMU_HERE("__syncthreads"))
 #define __syncthreads_or(p) emu_barrier_reduce(EMU_HERE("__syncthreads_or"), !!(p), [](int set, int) { return int(set > 0); })
 #define __syncthreads_and(p) emu_barrier_reduce(EMU_HERE("__syncthreads_and"), !!(p), [](int set, int n) { return int(set == n); })

@@ -194,6 +194,14 @@ cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute what, int
     return emu_state();
 }
 
+/* Code is compiled for 8.0 and for 9.0; a device runs the latest that it can. */
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *out, const void *)
+{
+    *out = cudaFuncAttributes();
+    out->ptxVersion = out->binaryVersion = number("SUPCON_EMULATION_SM", 90) >= 90 ? 90 : 80;
+    return emu_state();
+}
+
 /* --- words --- */
 
 namespace

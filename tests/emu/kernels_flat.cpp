@@ -1,7 +1,9 @@
-/* Flat memory: optimizer rules, the sum of squares, the judge. */
+/* Flat memory: optimizer rules, the sum of squares, the judge; and whether kernels overlap. */
 #include "kernels_test.h"
 #include "nn/loss_stat.h"
 #include "optim/rules.h"
+
+#include <cstdlib>
 
 struct flat {
     struct k_update k;
@@ -98,6 +100,17 @@ static void check_judge()
     report(good && memory_done(), "the judge holds back what is not finite, and only that");
 }
 
+static void check_overlap()
+{
+    const char *before = getenv("SUPCON_EMULATION_SM");
+    std::string kept = before ? before : "90";
+    setenv("SUPCON_EMULATION_SM", "90", 1);
+    report(k_overlap(1) == 1 && k_overlap(0) == 0, "kernels overlap where that is wanted");
+    setenv("SUPCON_EMULATION_SM", "86", 1);
+    report(k_overlap(1) == 0, "and not where their code does not wait");
+    setenv("SUPCON_EMULATION_SM", kept.c_str(), 1);
+}
+
 void test_flat()
 {
     for (k_rule rule : {K_RULE_SGD, K_RULE_RMSPROP}) {
@@ -112,4 +125,5 @@ void test_flat()
     check_squares(1, 1);
     check_squares(2, 3);
     check_judge();
+    check_overlap();
 }

@@ -23,6 +23,7 @@ static void expect(bool good, const char *what)
 
 static __global__ void sum_block(const int *x, int *y)
 {
+    grid_wait();
     __shared__ int part[64];
     part[threadIdx.x] = x[blockIdx.x * blockDim.x + threadIdx.x];
     for (unsigned n = blockDim.x / 2; n > 0; n /= 2) {
@@ -36,6 +37,7 @@ static __global__ void sum_block(const int *x, int *y)
 
 static __global__ void rotate_without_barrier(int *y)
 {
+    grid_wait();
     SHARED(int, box);
     box[threadIdx.x] = (int)threadIdx.x;
     y[threadIdx.x] = box[(threadIdx.x + 1) % blockDim.x];
@@ -43,12 +45,14 @@ static __global__ void rotate_without_barrier(int *y)
 
 static __global__ void barrier_of_some()
 {
+    grid_wait();
     if (threadIdx.x < 40)
         __syncthreads();
 }
 
 static __global__ void barriers_apart()
 {
+    grid_wait();
     if (threadIdx.x < 32)
         __syncthreads();
     else
@@ -57,6 +61,7 @@ static __global__ void barriers_apart()
 
 static __global__ void warp_operations(int *y)
 {
+    grid_wait();
     int lane = (int)threadIdx.x % 32, x = lane, at = (int)threadIdx.x;
     for (int reach = 16; reach > 0; reach /= 2)
         x += __shfl_xor_sync(0xffffffffu, x, reach);
@@ -70,6 +75,7 @@ static __global__ void warp_operations(int *y)
 
 static __global__ void lanes_apart(int *y)
 {
+    grid_wait();
     if (threadIdx.x % 2)
         y[0] = __shfl_sync(0xffffffffu, 1, 0);
     else
@@ -78,6 +84,7 @@ static __global__ void lanes_apart(int *y)
 
 static __global__ void look_at_shared(int *y)
 {
+    grid_wait();
     __shared__ int left[4];
     if (threadIdx.x == 0) {
         y[blockIdx.x] = left[0];
@@ -87,7 +94,40 @@ static __global__ void look_at_shared(int *y)
 
 static __global__ void increment(int *x)
 {
+    grid_wait();
     x[0]++;
+}
+
+static __global__ void never_waits(int *x)
+{
+    x[0] = 1;
+}
+
+static __global__ void waits_in_some(int *x)
+{
+    if (threadIdx.x == 1)
+        return;
+    grid_wait();
+    x[threadIdx.x] = 1;
+}
+
+static __global__ void waits_late()
+{
+    __syncthreads();
+    grid_wait();
+}
+
+static __global__ void shuffles_first(int *x)
+{
+    int y = __shfl_xor_sync(0xffffffffu, 1, 1);
+    grid_wait();
+    x[threadIdx.x] = y;
+}
+
+static __global__ void waits_twice()
+{
+    grid_wait();
+    grid_wait();
 }
 
 /* --- tests --- */
@@ -263,8 +303,38 @@ static int run_lanes()
     return LAUNCH(lanes_apart, 1, 32, 0, nullptr, device_ints(2));
 }
 
+static int run_never()
+{
+    return LAUNCH(never_waits, 1, 1, 0, nullptr, device_ints(1));
+}
+
+static int run_in_some()
+{
+    return LAUNCH(waits_in_some, 1, 32, 0, nullptr, device_ints(32));
+}
+
+static int run_late()
+{
+    return LAUNCH(waits_late, 1, 32, 0, nullptr);
+}
+
+static int run_shuffles()
+{
+    return LAUNCH(shuffles_first, 1, 32, 0, nullptr, device_ints(32));
+}
+
+static int run_twice()
+{
+    return LAUNCH(waits_twice, 1, 1, 0, nullptr);
+}
+
 int main(void)
 {
+    breaks(run_never, "a kernel that does not wait for those before is found");
+    breaks(run_in_some, "one in which a thread does not");
+    breaks(run_late, "one that meets at a barrier before it waits");
+    breaks(run_shuffles, "one that shuffles before");
+    breaks(run_twice, "one that waits twice");
     breaks(run_some, "a barrier that some threads do not reach is found");
     breaks(run_apart, "two barriers for one are found");
     breaks(run_lanes, "lanes in different shuffles are found");

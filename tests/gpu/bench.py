@@ -22,19 +22,19 @@ def peer_python(run):
 
 
 class InTurn:
-    """Results of commands in the given order; what there is no time for is left out.
+    """Results of commands in the given order; what there is no time for is left out. env: of some labels.
 
     seen: label: rows, or the trouble that kept it from any; first: seconds of its first run; spans: when it ran.
     """
 
-    def __init__(self, run, commands, order):
+    def __init__(self, run, commands, order, env={}):
         self.seen, self.spans, self.first, slowest = {label: [] for label in commands}, {label: [] for label in commands}, {}, {}
         for label in order:
             if run.left() < 1.1 * slowest.get(label, 0) + 2:
                 continue
             begin = time.monotonic()
             try:
-                done = run.command(commands[label])
+                done = run.command(commands[label], env=env.get(label))
                 row = done.last_json()
             except Trouble as e:
                 if not self.seen[label]:
@@ -101,6 +101,18 @@ def step(name):
         run.record(f'{name}.memory', median(seen['ours'], 'peak_mib'), command,
                    note='' if isinstance(seen['eager'], Trouble) or not seen['eager'] else f'PyTorch eager {median(seen["eager"], "peak_mib"):.0f} MiB')
     return compare
+
+
+def overlap(run):
+    """A step of many small kernels, which begin while the one before ends, or after it."""
+    ours = [run.supcon, 'bench', '--json', '--device', run.device, '--arch', 'resnet8' if run.dry else 'resnet18', '--size', '16' if run.dry else '32',
+            '--batch-size', '4' if run.dry else '128', '--dtype', 'bf16', '--steps', '2' if run.dry else '200', '--warmup', '1' if run.dry else '20']
+    seen = InTurn(run, {'on': ours, 'off': ours}, ['on', 'off', 'off', 'on'], {'off': {'SUPCON_CUDA_OVERLAP': 'off'}}).seen
+    for rows in seen.values():
+        if isinstance(rows, Trouble) or not rows:
+            raise rows if rows else Trouble('there was no time for it')
+    run.record('overlap.step', median(seen['off'], 'ms') / median(seen['on'], 'ms'), ours,
+               note=f'ms: {spread(seen["on"], "ms")}, with SUPCON_CUDA_OVERLAP=off {spread(seen["off"], "ms")}')
 
 
 def loss(run):
@@ -208,5 +220,5 @@ def start(run):
     run.record('start.first-step', statistics.median(seconds[1:]), argv, note=f'without cached plans {seconds[0]:.2f} s')
 
 
-STEPS = [('ceilings', 30, ceilings), ('engines', 60, engines), ('r18-2048', 130, step('r18-2048')), ('r18-256', 100, step('r18-256')), ('plan', 30, plan), ('loss', 70, loss),
+STEPS = [('ceilings', 30, ceilings), ('engines', 60, engines), ('r18-2048', 130, step('r18-2048')), ('r18-256', 100, step('r18-256')), ('overlap', 40, overlap), ('plan', 30, plan), ('loss', 70, loss),
          ('whole-training', 60, whole_training), ('start', 40, start), ('r50-512', 120, step('r50-512'))]

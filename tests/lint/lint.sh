@@ -2,7 +2,7 @@
 # House rules that a machine can check: include directions, sizes, words, names. Speaks TAP.
 cd "${SUPCON_SRCDIR:?}" || exit 1
 n=0
-plan=10
+plan=12
 echo "1..$plan"
 
 # result NAME OUTPUT: passes when OUTPUT is empty.
@@ -79,6 +79,15 @@ result "library code neither exits nor prints" "$ends"
 
 conditional=$(grep -rnE '#\s*if.*HAVE_CUDA' src tui kernels | grep -v 'src/backend/backends.c' || true)
 result "only backends.c knows whether CUDA is built in" "$conditional"
+
+# What overlapping kernels rest on (kernels/launch.h).
+late=$(awk '
+    FNR == 1 {body = 0; kernel = ""}
+    /__global__/ && !/^ *(\/?\*|\/\/)/ {kernel = FILENAME ":" FNR}
+    body && NF {if ($0 !~ /^ *grid_wait\(\);$/) print kernel; body = 0; kernel = ""}
+    kernel && /\{ *$/ {body = 1}' kernels/*.cu kernels/*.h)
+result "every kernel begins with grid_wait()" "$late"
+result "kernels read nothing by way of the read-only cache" "$(grep -nE '__restrict__|__ldg\(|\.nc\b' kernels/*.cu kernels/*.h | grep -v 'launch\.h' || true)"
 
 unregistered=$(for family in arch objective optim dataset augment schedule; do
     find src -name '*.c' | xargs grep -hoE "^const struct ${family}_class [a-z0-9_]+" | awk '{print $4}' | while read -r name; do

@@ -3,8 +3,8 @@
  * module's entry. What depends on the driver is asked in an order in which each failure has one
  * cause and one sentence.
  *
- * Environment: SUPCON_CUDA_GRAPH=off runs steps call by call, SUPCON_CUDA_TF32=on lets f32 products
- * be rounded to TF32.
+ * Environment: SUPCON_CUDA_GRAPH=off runs steps call by call, SUPCON_CUDA_OVERLAP=off begins a
+ * kernel when the one before has ended, SUPCON_CUDA_TF32=on lets f32 products be rounded to TF32.
  */
 #include "backend/cuda/multi.h"
 #include "backend/module.h"
@@ -219,6 +219,7 @@ static int open_all(struct device *dev, struct err *e)
     struct cuda *c = cuda_of(dev);
     if (first_use(dev, e) || open_streams(c, e) || cuda_letters_init(c, e) || open_libraries(c, e))
         return -1;
+    (void)k_overlap(!is_set("SUPCON_CUDA_OVERLAP", "off"));
     if (!dev->tuning)
         dev->tuning = c->own = tuning_new();
     return dev->tuning ? 0 : err_set(e, EXIT_OS, "out of memory while opening %s", dev->info.id);
