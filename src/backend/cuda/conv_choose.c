@@ -6,20 +6,16 @@
  * record, so that repeating or resuming a run computes the same numbers.
  */
 #include "backend/cuda/conv.h"
+#include "backend/cuda/race.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     MAX_CANDIDATES = 32,
-    ROUNDS = 5, /* the first warms up */
-    REPEATS_MAX = 20,
     WORKSPACE_FREE = 256 << 20, /* bytes; beyond, a plan may take what its operands take */
 };
 
-#define NEVER 1e30
-/* A measurement takes this long at least, if it can be had by repeating. */
-#define LEAST_MS 0.3
 /* How much slower an f32 gradient of bf16 operands may be than one that is rounded to bf16. */
 #define WIDE_BONUS 1.1
 
@@ -30,19 +26,17 @@ const char *const conv_pass_names[N_CONV_PASSES] = {"forward", "backward-data", 
 struct candidate {
     struct dnn_config config;
     struct dnn_plan plan;
-    bool narrow, failed; /* failed: it could be made, but not run */
-    int repeats;         /* of one measurement, so that the clock does not show */
-    double ms;
+    bool narrow;
 };
 
-struct race {
+struct choice {
     struct device *dev;
     const struct dnn_shape *shape;
     enum conv_pass pass;
     struct dnn_graph graph[2]; /* [1]: with a narrow gradient of the weights */
     struct candidate *c;
     int n, room; /* room: how many there may be */
-    cudaEvent_t start, end;
+    double ms[MAX_CANDIDATES];
 };
 
 size_t dnn_bytes(const struct dnn_shape *s, int which)
@@ -103,7 +97,7 @@ static int rebuild(struct conv_pass_plan *p, struct device *dev, const struct dn
 
 /* --- candidates ------------------------------------------------------------------------------- */
 
-static bool unwanted(const struct race *r, unsigned notes)
+static bool unwanted(const struct choice *r, unsigned notes)
 {
     unsigned never = DNN_ROUNDS_SUMS;
     if (r->dev->deterministic)
@@ -113,7 +107,7 @@ static bool unwanted(const struct race *r, unsigned notes)
     return notes & never;
 }
 
-static bool too_hungry(const struct race *r, size_t workspace)
+static bool too_hungry(const struct choice *r, size_t workspace)
 {
     size_t operands = 0;
     for (int i = 0; i < N_DNN; i++)
@@ -121,13 +115,13 @@ static bool too_hungry(const struct race *r, size_t workspace)
     return workspace > WORKSPACE_FREE && workspace > operands;
 }
 
-static bool admit(struct race *r, struct dnn_config *config, bool narrow)
+static bool admit(struct choice *r, struct dnn_config *config, bool narrow)
 {
     struct err ignored = {0};
     struct candidate *c = &r->c[r->n];
     if (r->n == r->room || unwanted(r, config->notes))
         return false;
-    *c = (struct candidate){.config = *config, .narrow = narrow, .repeats = 1, .ms = NEVER};
+    *c = (struct candidate){.config = *config, .narrow = narrow};
     if (dnn_plan_init(&c->plan, &r->graph[narrow], config, &ignored))
         return false;
     if (too_hungry(r, c->plan.workspace_bytes)) {
@@ -140,7 +134,7 @@ static bool admit(struct race *r, struct dnn_config *config, bool narrow)
 
 /* Plans whose kernels are compiled when they are made take a second each, now and at every start:
  * they are looked at when there are no others. */
-static void admit_all(struct race *r, struct dnn_config *all, int n, bool narrow)
+static void admit_all(struct choice *r, struct dnn_config *all, int n, bool narrow)
 {
     int before = r->n;
     for (unsigned compiles = 0; compiles <= DNN_COMPILES; compiles += DNN_COMPILES)
@@ -150,7 +144,7 @@ static void admit_all(struct race *r, struct dnn_config *all, int n, bool narrow
                 all[i].config = NULL; /* is the candidate's now */
 }
 
-static int gather_from(struct race *r, bool narrow, struct err *e)
+static int gather_from(struct choice *r, bool narrow, struct err *e)
 {
     struct dnn_config *all = calloc(DNN_CONFIGS, sizeof *all);
     if (!all)
@@ -165,7 +159,7 @@ static int gather_from(struct race *r, bool narrow, struct err *e)
 }
 
 /* Wide and narrow gradients get half the room each. */
-static int gather(struct race *r, struct err *e)
+static int gather(struct choice *r, struct err *e)
 {
     bool both = can_be_narrow(r->shape, r->pass);
     r->room = both ? MAX_CANDIDATES / 2 : MAX_CANDIDATES;
@@ -184,80 +178,25 @@ static int gather(struct race *r, struct err *e)
 
 /* --- the race --------------------------------------------------------------------------------- */
 
-static size_t place(size_t *total, size_t bytes)
+static int run_plan(void *ctx, int i, struct err *e)
 {
-    size_t at = *total;
-    *total += (bytes + 4095) / 4096 * 4096;
-    return at;
-}
-
-static int measure(struct race *r, struct candidate *c, double *ms, struct err *e)
-{
-    cudaStream_t stream = cuda_of(r->dev)->compute;
-    float all = 0;
-    if (CU(e, cudaEventRecord(r->start, stream)))
-        return -1;
-    for (int i = 0; i < c->repeats; i++)
-        if (dnn_plan_run(&c->plan, r->dev, e))
-            return -1;
-    if (CU(e, cudaEventRecord(r->end, stream)) || CU(e, cudaEventSynchronize(r->end)) ||
-        CU(e, cudaEventElapsedTime(&all, r->start, r->end)))
-        return -1;
-    *ms = (double)all / c->repeats;
-    return 0;
-}
-
-/* The second run says how often the others repeat, the first warms up. A plan that cannot be run
- * after all leaves the race; a lost device ends it. */
-static int run_once(struct race *r, struct candidate *c, int round, struct err *e)
-{
-    double ms = 0;
-    if (tuning_timing(r->dev->tuning, e))
-        return -1;
-    if (measure(r, c, &ms, e)) {
-        c->failed = true;
-        return e->code == EXIT_UNAVAILABLE ? -1 : 0;
-    }
-    if (round > 0 && ms < c->ms)
-        c->ms = ms;
-    if (round == 1 && ms < LEAST_MS)
-        c->repeats = ms * REPEATS_MAX < LEAST_MS ? REPEATS_MAX : (int)(LEAST_MS / ms) + 1;
-    return 0;
-}
-
-static bool hopeless(const struct candidate *c, double best)
-{
-    return c->failed || (c->ms < NEVER && c->ms > 2 * best);
-}
-
-static int rounds(struct race *r, struct err *e)
-{
-    double best = NEVER;
-    for (int round = 0; round < ROUNDS; round++)
-        for (int i = 0; i < r->n; i++) {
-            if (hopeless(&r->c[i], best))
-                continue;
-            if (run_once(r, &r->c[i], round, e))
-                return -1;
-            if (r->c[i].ms < best)
-                best = r->c[i].ms;
-        }
-    return best < NEVER ? 0 : -1; /* all failed: *e says how the last one did */
+    const struct choice *r = ctx;
+    return dnn_plan_run(&r->c[i].plan, r->dev, e);
 }
 
 /* Random operands, and the largest workspace, in memory of their own. */
-static int run_race(struct race *r, struct err *e)
+static int time_all(struct choice *r, struct err *e)
 {
     size_t total = 0, workspace = 0, offset[N_DNN];
     void *base = NULL, *data[N_DNN];
     struct dnn_shape wide = *r->shape;
     wide.type[DNN_W] = CUDNN_DATA_FLOAT;
     for (int i = 0; i < N_DNN; i++)
-        offset[i] = place(&total, dnn_bytes(&wide, i));
+        offset[i] = race_place(&total, dnn_bytes(&wide, i));
     for (int i = 0; i < r->n; i++)
         if (r->c[i].plan.workspace_bytes > workspace)
             workspace = r->c[i].plan.workspace_bytes;
-    size_t workspace_at = place(&total, workspace);
+    size_t workspace_at = race_place(&total, workspace);
     bool bf16 = r->shape->type[DNN_X] == CUDNN_DATA_BFLOAT16;
     if (cuda_noise(r->dev, total, bf16 ? DT_BF16 : DT_F32, &base, e))
         return -1;
@@ -267,40 +206,26 @@ static int run_race(struct race *r, struct err *e)
     for (int i = 0; rc == 0 && i < r->n; i++)
         rc = dnn_plan_bind(&r->c[i].plan, data, (char *)base + workspace_at, e);
     if (rc == 0)
-        rc = rounds(r, e);
+        rc = race(r->dev, r->n, run_plan, r, r->ms, e);
     cuda_free(r->dev, base, total);
     return rc;
 }
 
-static int time_all(struct race *r, struct err *e)
+static double score(const struct choice *r, int i)
 {
-    int rc = CU(e, cudaEventCreateWithFlags(&r->start, cudaEventDefault));
-    if (rc == 0)
-        rc = CU(e, cudaEventCreateWithFlags(&r->end, cudaEventDefault));
-    if (rc == 0)
-        rc = run_race(r, e);
-    if (r->start)
-        (void)cudaEventDestroy(r->start);
-    if (r->end)
-        (void)cudaEventDestroy(r->end);
-    return rc;
+    return r->ms[i] * (r->c[i].narrow ? WIDE_BONUS : 1);
 }
 
-static double score(const struct candidate *c)
+static int winner(const struct choice *r)
 {
-    return c->ms * (c->narrow ? WIDE_BONUS : 1);
-}
-
-static struct candidate *winner(struct race *r)
-{
-    struct candidate *best = r->c;
+    int best = 0;
     for (int i = 1; i < r->n; i++)
-        if (score(&r->c[i]) < score(best))
-            best = &r->c[i];
+        if (score(r, i) < score(r, best))
+            best = i;
     return best;
 }
 
-static void take(struct conv_pass_plan *p, struct race *r, struct candidate *c, char *text,
+static void take(struct conv_pass_plan *p, struct choice *r, struct candidate *c, char *text,
                  size_t text_bytes)
 {
     snprintf(text, text_bytes, "%s%s", c->narrow ? NARROW : "", c->config.text);
@@ -315,15 +240,15 @@ static int choose_fastest(struct conv_pass_plan *p, struct device *dev,
                           const struct dnn_shape *shape, enum conv_pass pass, char *text,
                           size_t text_bytes, double *ms, struct err *e)
 {
-    struct race r = {.dev = dev, .shape = shape, .pass = pass};
+    struct choice r = {.dev = dev, .shape = shape, .pass = pass};
     r.c = calloc(MAX_CANDIDATES, sizeof *r.c);
     int rc = r.c ? gather(&r, e) : err_set(e, EXIT_OS, "out of memory while choosing algorithms");
     if (rc == 0 && r.n > 1)
         rc = time_all(&r, e);
     if (rc == 0) {
-        struct candidate *best = winner(&r);
-        *ms = r.n > 1 ? best->ms : 0;
-        take(p, &r, best, text, text_bytes);
+        int best = winner(&r);
+        *ms = r.ms[best]; /* of one that ran alone: 0 */
+        take(p, &r, &r.c[best], text, text_bytes);
     }
     for (int i = 0; r.c && i < r.n; i++) {
         dnn_plan_done(&r.c[i].plan);
