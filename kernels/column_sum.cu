@@ -1,12 +1,15 @@
 /*
  * Sums of the columns of f32 [rows, k]: the gradient of a linear layer's bias. Chunks of rows, then
- * the chunks' sums in double; both in fixed order. Bytes per element: 4.
+ * the chunks' sums in double; both in fixed order. Few rows are their own chunks. Bytes per
+ * element: 4.
  *
  * Launch: struct columns with single columns for octets: 32 columns by 8 rows of threads a block.
  */
 #include "kernels/columns.h"
 #include "kernels/join.h"
 #include "kernels/kernels.h"
+
+enum { ROWS_AT_ONCE = 16 * JOIN_ROWS }; /* about the time of one launch more: estimate */
 
 /* partial: [chunks][k]. */
 __global__ void __launch_bounds__(BLOCK)
@@ -49,12 +52,15 @@ int column_sums_join(struct CUstream_st *stream, int chunks, int stride, int n,
 
 size_t k_column_sum_workspace(int64_t rows, int k)
 {
-    return (size_t)columns_of(rows, k).chunks * (size_t)k * sizeof(float);
+    return rows <= ROWS_AT_ONCE ? 0
+                                : (size_t)columns_of(rows, k).chunks * (size_t)k * sizeof(float);
 }
 
 int k_column_sum(struct CUstream_st *stream, int64_t rows, int k, const float *dy, float *db,
                  void *workspace)
 {
+    if (rows <= ROWS_AT_ONCE)
+        return column_sums_join(stream, (int)rows, k, k, dy, db);
     struct columns c = columns_of(rows, k);
     float *partial = static_cast<float *>(workspace);
     int failed = LAUNCH(column_sum_chunks, column_grid(c), BLOCK, 0, stream, c, dy, partial);

@@ -2,9 +2,9 @@
  * The gradient's sum of squares, in double and in fixed order; and the judge, who sets *held where
  * a loss or a sum is not finite. Bytes per element: 4.
  *
- * Sum: at most 1056 blocks leave one number each, one block adds them. Threads of a block are added
- * in the order of butterflies, warps and blocks in their own. Elements up to the first multiple of
- * 16 bytes, and the last ones, are taken one by one.
+ * Sum: at most 1056 blocks leave one number each, one block adds them; a small range has one block
+ * in all. Threads of a block are added in the order of butterflies, warps and blocks in their own.
+ * Elements up to the first multiple of 16 bytes, and the last ones, are taken one by one.
  */
 #include "kernels/kernels.h"
 
@@ -12,7 +12,7 @@
 #include "kernels/warp.h"
 #include "nn/loss_stat.h"
 
-enum { QUAD = 4 };
+enum { QUAD = 4, QUADS_PER_THREAD = 8 };
 
 __global__ void __launch_bounds__(BLOCK)
     judge_squares(int64_t n, int64_t head, const float *x, double *partial)
@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(WARP)
 
 static unsigned blocks_for(int64_t n)
 {
-    return stride_blocks(ceil_div(n, QUAD), BLOCK, FULL_GRID);
+    return stride_blocks(ceil_div(n, QUAD * QUADS_PER_THREAD), BLOCK, FULL_GRID);
 }
 
 size_t k_sum_squares_workspace(int64_t n)
@@ -76,9 +76,11 @@ int k_sum_squares(struct CUstream_st *stream, int64_t n, const float *x, double 
     unsigned blocks = blocks_for(n);
     double *partial = static_cast<double *>(workspace);
     int64_t head = (QUAD - (int64_t)((uintptr_t)x / sizeof(float) % QUAD)) % QUAD;
-    int failed =
-        LAUNCH(judge_squares, blocks, BLOCK, 0, stream, n, head < n ? head : n, x, partial);
-    return failed ? failed : LAUNCH(judge_total, 1, BLOCK, 0, stream, (int)blocks, partial, out);
+    int failed = LAUNCH(judge_squares, blocks, BLOCK, 0, stream, n, head < n ? head : n, x,
+                        blocks == 1 ? out : partial);
+    return failed || blocks == 1
+               ? failed
+               : LAUNCH(judge_total, 1, BLOCK, 0, stream, (int)blocks, partial, out);
 }
 
 int k_judge(struct CUstream_st *stream, int n_losses, const float *losses, int n_d,

@@ -122,6 +122,8 @@ void test_flat()
     }
     for (int64_t offset = 0; offset < 4; offset++)
         check_squares(70000 + offset, offset);
+    for (int64_t offset = 0; offset < 4; offset++)
+        check_squares(8192 - offset, offset);
     check_squares(1, 1);
     check_squares(2, 3);
     check_judge();

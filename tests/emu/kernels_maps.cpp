@@ -90,6 +90,8 @@ void test_maps()
     check_column_sum(1, 1);
     check_column_sum(2000, 10);
     check_column_sum(257, 33);
+    check_column_sum(2049, 33);
+    check_column_sum(9000, 10);
     check_column_sum(3, 1000);
     for (int bf16 = 0; bf16 < 2; bf16++) {
         check_bias(map_of(2, 6, 6, 20, bf16));
