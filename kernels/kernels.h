@@ -84,6 +84,7 @@ struct k_norm {
     int relu;
     const void *x, *skip; /* skip NULL: none */
     void *y;
+    const float *sums; /* f32 [2][cs], of x and of its squares, where they are known; else NULL */
     const float *gamma, *beta;
     float *mean, *rstd; /* [cs] saved by the forward pass for the others */
     uint32_t *mask;     /* NULL: not kept */
@@ -94,7 +95,9 @@ struct k_norm {
 };
 size_t k_norm_workspace(const struct k_map *);
 size_t k_norm_mask_bytes(const struct k_map *);
-int k_norm_forward(struct CUstream_st *, const struct k_norm *); /* statistics, then apply */
+/* Statistics unless `sums`, then apply. */
+int k_norm_forward(struct CUstream_st *, const struct k_norm *);
+int k_norm_statistics(struct CUstream_st *, const struct k_norm *); /* mean and rstd alone */
 int k_norm_apply(struct CUstream_st *, const struct k_norm *);   /* y again, from mean and rstd */
 int k_norm_backward(struct CUstream_st *, const struct k_norm *);
 /* Evaluation: y from running statistics. */

@@ -1,10 +1,11 @@
 /*
  * Batch-norm forward (norm_math.h), + skip, ReLU, in three kernels: moments of chunks of rows,
- * their union, then the map itself. The last one alone computes an output again, or evaluates with
- * running statistics.
+ * their union, then the map itself. The last one alone computes an output again, evaluates with
+ * running statistics, or starts from sums that the convolution before has made in passing.
  *
  * Bytes per element of E bytes: moments E, map 2 E (+ E for the skip, + 1/8 for the mask): 3 to 4
- * walks. The map takes each chunk from its end, which the moments have just left in the L2 cache.
+ * walks, one less from sums. The map takes each chunk from its end, which the moments have just
+ * left in the L2 cache.
  *
  * Launch: struct columns (grid.h), 256 threads, about 4 blocks per multiprocessor; the union has a
  * block of 1024 threads for 8 channels.
@@ -106,6 +107,24 @@ __device__ inline void read_scale(const struct k_norm &n, int column, const floa
     }
 }
 
+/* The same from sums; the blocks of the first chunk leave the statistics for the passes to come. */
+__device__ inline void settle_scale(const struct k_norm &n, const struct column_place &p,
+                                    double count, struct norm_scale s[OCTET])
+{
+    for (int k = 0; k < OCTET; k++) {
+        int ch = p.column * OCTET + k;
+        float mean, rstd;
+        sums_statistics(n.sums[ch], n.sums[n.map.cs + ch], count, n.eps, &mean, &rstd);
+        if (blockIdx.y == 0 && p.row == 0) {
+            n.mean[ch] = mean;
+            n.rstd[ch] = rstd;
+        }
+        s[k].slope = s[k].shift = 0;
+        if (ch < n.map.c)
+            s[k] = norm_scale_of(mean, rstd, n.gamma[ch], n.beta[ch]);
+    }
+}
+
 template <class T>
 __device__ inline void map_octet(const struct k_norm &n, const struct norm_scale s[OCTET],
                                  uint32_t at, const octet<T> &x, const octet<T> &skip)
@@ -153,7 +172,10 @@ __global__ void __launch_bounds__(BLOCK, 4)
     struct norm_scale s[OCTET];
     if (!p.active)
         return;
-    read_scale(n, p.column, mean, var, s);
+    if (n.sums)
+        settle_scale(n, p, (double)c.rows, s);
+    else
+        read_scale(n, p.column, mean, var, s);
     uint32_t step = (uint32_t)(c.height * c.octets);
     int rounds = ((int)(p.end - p.begin) - p.row + c.height - 1) / c.height;
     uint32_t at = (uint32_t)((p.begin + p.row) * c.octets + p.column);
@@ -194,14 +216,19 @@ static int moments(struct CUstream_st *stream, const struct k_norm *n, const str
                   norm_partial(n));
 }
 
-int k_norm_forward(struct CUstream_st *stream, const struct k_norm *n)
+int k_norm_statistics(struct CUstream_st *stream, const struct k_norm *n)
 {
     struct columns c = norm_columns(&n->map);
     int failed = norm_fits(&n->map) ? moments(stream, n, c) : (int)cudaErrorInvalidValue;
-    if (!failed)
-        failed = LAUNCH(norm_join, (unsigned)ceil_div(n->map.cs, JOIN_CHANNELS),
-                        dim3(JOIN_CHANNELS, JOIN_ROWS), 0, stream, c, norm_partial(n), n->eps,
-                        n->mean, n->rstd);
+    return failed ? failed
+                  : LAUNCH(norm_join, (unsigned)ceil_div(n->map.cs, JOIN_CHANNELS),
+                           dim3(JOIN_CHANNELS, JOIN_ROWS), 0, stream, c, norm_partial(n), n->eps,
+                           n->mean, n->rstd);
+}
+
+int k_norm_forward(struct CUstream_st *stream, const struct k_norm *n)
+{
+    int failed = n->sums ? 0 : k_norm_statistics(stream, n);
     return failed ? failed : map(stream, n, n->mean, NULL);
 }
 

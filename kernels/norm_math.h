@@ -47,6 +47,16 @@ HD void joined_statistics(struct joined j, double count, double origin, float ep
     *rstd = (float)(1 / sqrt(variance + (double)eps));
 }
 
+/* Mean and inverse deviation from the sums of `count` values and of their squares. The squares of a
+ * mean far from zero cancel: for values that are themselves coarser than what is lost. */
+HD void sums_statistics(float sum, float squares, double count, float eps, float *mean, float *rstd)
+{
+    double m = (double)sum / count, variance = (double)squares / count - m * m;
+    variance = variance < 0 ? 0 : variance; /* NaN stays */
+    *mean = (float)m;
+    *rstd = (float)(1 / sqrt(variance + (double)eps));
+}
+
 /* y before skip and ReLU is slope * x + shift, one multiplication and addition per element. */
 struct norm_scale {
     float slope, shift;

@@ -22,6 +22,8 @@ enum fusion {
     FUSE_BN_ADD_RELU, /* batch-norm, plus skip, then ReLU */
     FUSE_ADD_RELU,
     FUSE_LINEAR_RELU,
+    FUSE_CONV_SUMS, /* a convolution may leave the sums that the batch-norm behind it needs */
+    FUSE_N,
 };
 
 struct device_info {

@@ -99,6 +99,13 @@ struct call {
     int n_in;
     struct tensor *in[OP_MAX_IN];
     struct tensor *out;
+    /* Where the backend fuses them (FUSE_CONV_SUMS): of a convolution, a batch-norm of this batch
+     * reads `out`; it may then leave the sums of `out` and of its squares, per stored channel, from
+     * its forward() to the batch-norm's. bind() says where, `sums` NULL: it does not. Of the
+     * batch-norm, that convolution. */
+    bool wants_sums;
+    const float *sums; /* device memory, [2][stored channels] */
+    const struct call *maker;
     struct tensor *bin[OP_MAX_IN]; /* where in[i] is during backward(): the same tensor, or one that
                                       again() filled (only inputs of OP_CONV); NULL: the same */
     struct tensor *din[OP_MAX_IN]; /* gradients to write, or din[0] to add to, see `adds`; NULL: not

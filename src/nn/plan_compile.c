@@ -76,6 +76,28 @@ static struct tensor *tensor_of(struct plan *p, int buffer)
     return buffer < 0 ? NULL : &p->tensors[buffer];
 }
 
+/* The convolution before a batch-norm that is fused with it for its sums, -1: none. */
+static int maker_of(const struct plan *p, int node)
+{
+    const struct node *n = &p->graph->nodes[node];
+    if (n->op != OP_BATCHNORM || !n->attr.training)
+        return -1;
+    int x = graph_root(p->graph, n->in[0]), maker = p->graph->values[x].node;
+    const struct node *m = maker < 0 ? NULL : &p->graph->nodes[maker];
+    if (!m || m->op != OP_CONV || m->n_in > 2 ||
+        !p->dev->class->can_fuse(p->dev, FUSE_CONV_SUMS, &p->tensors[x]))
+        return -1;
+    return maker;
+}
+
+static bool wants_sums(const struct plan *p, int node)
+{
+    for (int i = node + 1; i < p->graph->n_nodes; i++)
+        if (maker_of(p, i) == node)
+            return true;
+    return false;
+}
+
 static void connect(struct plan *p, int node)
 {
     const struct node *n = &p->graph->nodes[node];
@@ -91,6 +113,9 @@ static void connect(struct plan *p, int node)
                        .out = tensor_of(p, at->out),
                        .dout = tensor_of(p, at->dout)};
     snprintf(c->name, sizeof c->name, "%s", n->name);
+    int maker = maker_of(p, node);
+    c->maker = maker < 0 ? NULL : &p->calls[maker];
+    c->wants_sums = n->op == OP_CONV && wants_sums(p, node);
     for (int i = 0; i < n->n_in; i++) {
         c->in[i] = tensor_of(p, at->in[i]);
         c->bin[i] = tensor_of(p, at->bin[i]);

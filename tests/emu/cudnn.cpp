@@ -1,13 +1,12 @@
 /*
- * The emulated cuDNN: what it takes to finalize a descriptor, four engines, execution.
+ * The emulated cuDNN: what it takes to finalize a descriptor, and four engines.
  *
  *   engine 0  f32 and bf16, no workspace, f32 sums in one order
  *   engine 3  tensor cores: f32 operands rounded to TF32; a workspace; "compiled" when the plan is
- *             made; has a knob (the size of its tile), which must be given
+ *             made; has a knob (the size of its tile), which must be given; the one that makes sums
+ *             with a forward convolution
  *   engine 5  as 0, but not deterministic: sums in another order each time it runs
  *   engine 8  recommended, but no plan can be made with it
- *
- * The workspace is overwritten by whoever asked for one.
  */
 #include "cudnn_emulation.h"
 #include "stream.h"
@@ -15,10 +14,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-
-struct cudnnContext {
-    cudaStream_t stream;
-};
 
 namespace
 {
@@ -187,6 +182,43 @@ const dnn_descriptor &operation_in(const dnn_descriptor &graph)
     return graph.ref(CUDNN_ATTR_OPERATIONGRAPH_OPS);
 }
 
+int64_t uid_of(const dnn_descriptor &tensor)
+{
+    return tensor.get(CUDNN_ATTR_TENSOR_UNIQUE_ID).at<int64_t>();
+}
+
+/* What sums y, if the graph has it. */
+const dnn_descriptor *statistics_in(const dnn_descriptor &graph)
+{
+    const dnn_value &ops = graph.get(CUDNN_ATTR_OPERATIONGRAPH_OPS);
+    return ops.n > 1 ? ops.refs[1].get() : nullptr;
+}
+
+bool is_channels(const dnn_tensor &t, int64_t k)
+{
+    return t.type == CUDNN_DATA_FLOAT && t.dim[0] == 1 && t.dim[1] == k && t.dim[2] == 1 &&
+           t.dim[3] == 1 && t.stride[1] == 1;
+}
+
+/* One operation; or a forward convolution, and the sums of what it makes. */
+cudnnStatus_t finalize_graph(dnn_descriptor &d)
+{
+    const dnn_descriptor &first = operation_in(d), *second = statistics_in(d);
+    const operation *o = operation_of(first);
+    if (!o)
+        return dnn_bad(CUDNN_STATUS_NOT_SUPPORTED, "a graph begins with a convolution");
+    if (!second)
+        return CUDNN_STATUS_SUCCESS;
+    if (second->type != CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR || o->pass != DNN_FORWARD ||
+        uid_of(second->ref(CUDNN_ATTR_OPERATION_GENSTATS_XDESC)) != uid_of(first.ref(o->y)))
+        return dnn_bad(CUDNN_STATUS_NOT_SUPPORTED, "only statistics follow, of a forward's output");
+    int64_t k = tensor_of(first.ref(o->y)).dim[1];
+    if (!is_channels(tensor_of(second->ref(CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC)), k) ||
+        !is_channels(tensor_of(second->ref(CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC)), k))
+        return dnn_bad(CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, "sums are f32 [1,K,1,1]");
+    return CUDNN_STATUS_SUCCESS;
+}
+
 dnn_ref make(cudnnBackendDescriptorType_t type)
 {
     dnn_ref d = std::make_shared<dnn_descriptor>();
@@ -272,20 +304,47 @@ cudnnStatus_t finalize_config(dnn_descriptor &d)
     return CUDNN_STATUS_SUCCESS;
 }
 
-const dnn_descriptor &operation_of_plan(const dnn_descriptor &plan)
+void add_tensor(dnn_program *p, int i, const dnn_descriptor &tensor)
 {
-    const dnn_descriptor &config = plan.ref(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
+    p->uid[i] = uid_of(tensor);
+    p->alignment[i] = tensor.get(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT).at<int64_t>();
+}
+
+dnn_program program_of(const dnn_descriptor &config)
+{
     const dnn_descriptor &d = config.ref(CUDNN_ATTR_ENGINECFG_ENGINE);
-    return operation_in(d.ref(CUDNN_ATTR_ENGINE_OPERATION_GRAPH));
+    const dnn_descriptor &graph = d.ref(CUDNN_ATTR_ENGINE_OPERATION_GRAPH);
+    const dnn_descriptor &first = operation_in(graph), *second = statistics_in(graph);
+    const operation *o = operation_of(first);
+    dnn_program p;
+    memset(static_cast<void *>(&p), 0, sizeof p); /* padding is part of the text */
+    p.c = convolution_of(first, *o);
+    p.engine = engine_of(config).index;
+    p.workspace = engine_of(config).workspace;
+    const int names[] = {o->x, o->w, o->y};
+    for (int i = 0; i < 3; i++)
+        add_tensor(&p, i, first.ref(names[i]));
+    p.sums = second;
+    if (second) {
+        add_tensor(&p, 3, second->ref(CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC));
+        add_tensor(&p, 4, second->ref(CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC));
+    }
+    return p;
 }
 
 /* No complaint: that an engine cannot do a shape is no mistake. */
 cudnnStatus_t finalize_plan(dnn_descriptor &d)
 {
-    const dnn_descriptor &o = operation_of_plan(d);
-    const engine &e = engine_of(d.ref(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG));
-    if (!e.can_run || !types_fit(convolution_of(o, *operation_of(o))))
+    dnn_program p;
+    if (d.has(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG))
+        p = program_of(d.ref(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG));
+    else if (!d.has(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION) ||
+             !dnn_program_parse(d.get(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION), &p))
+        return CUDNN_STATUS_BAD_PARAM;
+    const engine &e = *find(p.engine);
+    if (!e.can_run || !types_fit(p.c) || (p.sums && e.index != 3))
         return CUDNN_STATUS_NOT_SUPPORTED;
+    d.put<char>(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, dnn_program_text(p));
     d.put<int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, {e.workspace});
     return CUDNN_STATUS_SUCCESS;
 }
@@ -310,7 +369,8 @@ const std::map<int, finalizer *> finalizers = {
     {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, finalize_operation},
     {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, finalize_operation},
     {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR, finalize_operation},
-    {CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, nothing},
+    {CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR, nothing},
+    {CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, finalize_graph},
     {CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, finalize_heuristic},
     {CUDNN_BACKEND_ENGINE_DESCRIPTOR, finalize_engine},
     {CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, nothing},
@@ -319,35 +379,6 @@ const std::map<int, finalizer *> finalizers = {
     {CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, finalize_pack},
 };
 
-/* --- executing --- */
-
-/* Where the tensor lies; NULL, and a complaint, if the pack does not say, or wrongly. */
-void *locate(const dnn_descriptor &tensor, const dnn_descriptor &pack)
-{
-    const dnn_value &ids = pack.get(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
-    int64_t uid = tensor.get(CUDNN_ATTR_TENSOR_UNIQUE_ID).at<int64_t>();
-    int64_t alignment = tensor.get(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT).at<int64_t>();
-    dnn_tensor t = tensor_of(tensor);
-    size_t bytes = (size_t)dnn_elements(t) * (t.type == CUDNN_DATA_FLOAT ? 4 : 2);
-    for (size_t i = 0; i < (size_t)ids.n; i++) {
-        void *p = pack.get(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS).at<void *>(i);
-        if (ids.at<int64_t>(i) != uid)
-            continue;
-        if ((uintptr_t)p % (uintptr_t)alignment == 0 && emu_is_device(p, bytes))
-            return p;
-        (void)dnn_bad(CUDNN_STATUS_BAD_PARAM, "a tensor is no device memory of its size, aligned");
-        return nullptr;
-    }
-    (void)dnn_bad(CUDNN_STATUS_BAD_PARAM, "the variant pack lacks a tensor");
-    return nullptr;
-}
-
-void *workspace_of(const dnn_descriptor &pack)
-{
-    if (!pack.has(CUDNN_ATTR_VARIANT_PACK_WORKSPACE))
-        return nullptr;
-    return pack.get(CUDNN_ATTR_VARIANT_PACK_WORKSPACE).at<void *>();
-}
 } // namespace
 
 /* --- public --- */
@@ -362,38 +393,6 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor)
         status = finalizers.at(d->type)(*d);
     d->finalized = status == CUDNN_STATUS_SUCCESS;
     return status;
-}
-
-cudnnStatus_t cudnnBackendExecute(cudnnHandle_t h, cudnnBackendDescriptor_t plan_handle,
-                                  cudnnBackendDescriptor_t pack_handle)
-{
-    static unsigned long times;
-    dnn_ref plan = dnn_of(plan_handle), pack = dnn_of(pack_handle);
-    if (!plan->finalized || !pack->finalized ||
-        plan->type != CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR ||
-        pack->type != CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR)
-        return dnn_bad(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED, "plan or variant pack");
-    const dnn_descriptor &d = operation_of_plan(*plan);
-    const operation *o = operation_of(d);
-    const engine &e = engine_of(plan->ref(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG));
-    dnn_convolution c = convolution_of(d, *o);
-    c.x.data = locate(d.ref(o->x), *pack);
-    c.w.data = locate(d.ref(o->w), *pack);
-    c.y.data = locate(d.ref(o->y), *pack);
-    c.tf32 = e.index == 3 && c.x.type == CUDNN_DATA_FLOAT;
-    c.backward = e.index == 5 && ++times % 2;
-    void *workspace = workspace_of(*pack);
-    size_t bytes = (size_t)e.workspace;
-    if (!c.x.data || !c.w.data || !c.y.data)
-        return CUDNN_STATUS_BAD_PARAM;
-    if (bytes && !emu_is_device(workspace, bytes))
-        return dnn_bad(CUDNN_STATUS_BAD_PARAM, "the workspace is no device memory of its size");
-    cudaError_t error = emu_enqueue(h->stream, [=] {
-        if (bytes)
-            memset(workspace, 0xFF, bytes);
-        dnn_convolve(c);
-    });
-    return error == cudaSuccess ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_EXECUTION_FAILED_CUDART;
 }
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t *out)

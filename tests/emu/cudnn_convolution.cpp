@@ -99,6 +99,18 @@ void scatter(const dense &d, const dnn_tensor &t, float alpha, float beta)
                 }
 }
 
+/* In one order, in f32. */
+void sum_channels(const dense &y, float *sums, float *squares)
+{
+    for (int64_t k = 0; k < y.c; k++)
+        sums[k] = squares[k] = 0;
+    for (size_t i = 0; i < y.v.size(); i++) {
+        size_t k = i % (size_t)y.c;
+        sums[k] += y.v[i];
+        squares[k] += y.v[i] * y.v[i];
+    }
+}
+
 float dot(const float *a, const float *b, int64_t n)
 {
     float sum = 0;
@@ -167,4 +179,6 @@ void dnn_convolve(const dnn_convolution &c)
             : c.pass == DNN_BACKWARD_DATA ? c.x
                                           : c.w,
             c.alpha, c.beta);
+    if (c.sums)
+        sum_channels(y, c.sums, c.squares);
 }

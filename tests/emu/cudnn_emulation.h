@@ -1,7 +1,8 @@
 /*
  * What the files of the emulated cuDNN share. A descriptor is a list of attributes; what may stand
  * in which is a table (cudnn_attribute.cpp), what makes sense together is checked when it is
- * finalized (cudnn.cpp), and three passes of a convolution are plain loops (cudnn_convolution.cpp).
+ * finalized (cudnn.cpp). A plan is then a program (cudnn_program.cpp), whose work, three passes of
+ * a convolution, are plain loops (cudnn_convolution.cpp).
  */
 #ifndef SUPCON_TESTS_CUDNN_EMULATION_H
 #define SUPCON_TESTS_CUDNN_EMULATION_H
@@ -12,6 +13,10 @@
 #include <map>
 #include <memory>
 #include <vector>
+
+struct cudnnContext {
+    cudaStream_t stream;
+};
 
 struct dnn_descriptor;
 typedef std::shared_ptr<dnn_descriptor> dnn_ref;
@@ -75,9 +80,21 @@ struct dnn_convolution {
     dnn_tensor x, w, y; /* or their gradients */
     int64_t stride[2], pad[2], dilation[2];
     float alpha, beta;
-    bool tf32;     /* f32 operands are rounded */
-    bool backward; /* images in the other order: other rounding */
+    bool tf32;             /* f32 operands are rounded */
+    bool backward;         /* images in the other order: other rounding */
+    float *sums, *squares; /* DNN_FORWARD: of y before it is rounded, [K]; NULL: not made */
 };
+
+/* All that executing a plan takes, in itself: what its description as a text is made of. */
+struct dnn_program {
+    dnn_convolution c;            /* without places */
+    int64_t engine, workspace;    /* bytes */
+    int64_t uid[5], alignment[5]; /* of x, w, y, and of the sums where there are some */
+    bool sums;
+};
+
+std::vector<char> dnn_program_text(const dnn_program &);
+bool dnn_program_parse(const dnn_value &text, dnn_program *); /* false: it is none */
 
 void dnn_convolve(const dnn_convolution &);
 int64_t dnn_elements(const dnn_tensor &); /* from the first to the last, at these strides */

@@ -10,7 +10,7 @@ fi
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
 SUPCON_BACKEND_PATH=${module%/*}
 export SUPCON_BACKEND_PATH
-echo "1..19"
+echo "1..22"
 
 # gpu NAME OPTION...: a short run on the emulated device.
 gpu() {
@@ -55,6 +55,18 @@ SUPCON_EMULATION_DELAY=1 gpu late && same_weights gpu-supcon late 00000004
 result "work done late gives the same bits"
 SUPCON_EMULATION_SEED=5 gpu other && same_weights gpu-supcon other 00000004
 result "threads in another order give the same bits"
+
+# The choices on record, but with the sums of batch-norms made by the convolutions before them.
+sed -i '/conv forward, sums/,/algorithm/s|"algorithm": "[^"]*"|"algorithm": "sums/3:2=1"|' "$XDG_CACHE_HOME/supcon/tuning.json"
+SUPCON_CUDA_SUMS=off gpu apart --set model.dtype=bf16 && gpu sums --set model.dtype=bf16 && near sums apart 3 1e-2 &&
+    ! same_weights sums apart 00000004 >"$work/a" && ls "$XDG_CACHE_HOME/supcon/plans" | grep -q .
+result "sums made by convolutions follow sums made apart"
+"$supcon" --print-plan "$recipe" --set device=cuda --set model.dtype=bf16 --set train.batch_size=8 >"$work/a" 2>"$work/err" &&
+    grep -q 'engine sums/3:2=1' "$work/a"
+result "and the plan names them"
+rm -r "$XDG_CACHE_HOME/supcon/plans"
+SUPCON_CUDA_GRAPH=off SUPCON_EMULATION_DELAY=1 gpu sums-late --set model.dtype=bf16 && same_weights sums sums-late 00000004
+result "late, call by call, and compiled again, with the same bits"
 
 gpu cut --set train.max_iters=2 &&
     timeout 100 "$supcon" --batch --format none --resume "$work/cut" --set train.max_iters=4 2>"$work/err" &&

@@ -161,6 +161,14 @@ def trajectory(run):
         run.record(f'trajectory.{dtype}.windows', windows(cpu.losses, mine.losses), mine.command, note=f'{n // 50} windows')
 
 
+def sums(run):
+    """Batch-norms whose sums convolutions may have made, and batch-norms that make them."""
+    three = {'train.max_iters': 3, **BF16}
+    made, apart = (small.train(run, f'sums-{name}', run.device, three, env=env) for name, env in (('made', None), ('apart', {'SUPCON_CUDA_SUMS': 'off'})))
+    run.record('sums.loss', max(abs(x / y - 1) for x, y in zip(made.losses, apart.losses)), made.command,
+               note='worst of three steps; 0 where no convolution was found to make them faster')
+
+
 def augmentation(run):
     one = {'train.max_iters': 3, 'augment.policy': 'simaugment'}
     cpu = small.train(run, 'augment-cpu', 'cpu', one)
@@ -243,6 +251,7 @@ def sanitizer(run):
 
 
 STEPS = [('devices', 30, devices), ('refusals', 30, refusals), ('ops', 90, ops), ('golden-losses', 60, golden_losses),
-         ('golden-models', 80, golden_models), ('gradients', 60, gradients), ('trajectory', 120, trajectory), ('augmentation', 40, augmentation),
+         ('golden-models', 80, golden_models), ('gradients', 60, gradients), ('trajectory', 120, trajectory),
+         ('sums', 40, sums), ('augmentation', 40, augmentation),
          ('repeats', 100, repeats), ('moves', 40, moves), ('divergence', 20, divergence), ('stopping', 40, stopping), ('memory', 60, memory),
          ('sanitizer', 120, sanitizer)]

@@ -1,5 +1,5 @@
 # Files of tests/unit/.
-noinst_HEADERS += tests/unit/temp.h
+noinst_HEADERS += tests/unit/absent_gpu.h tests/unit/temp.h
 
 # base
 check_PROGRAMS += tests/unit/conf
@@ -98,11 +98,21 @@ TESTS += tests/unit/nvml
 if CUDA
 check_PROGRAMS += tests/unit/cuda_plans
 tests_unit_cuda_plans_SOURCES = tests/unit/cuda_plans.c src/backend/cuda/check.c src/backend/cuda/cudnn_engine.c \
-	src/backend/cuda/cudnn_graph.c
+	src/backend/cuda/cudnn_graph.c src/backend/cuda/plan_cache.c
 tests_unit_cuda_plans_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 tests_unit_cuda_plans_LDADD = $(test_libs) $(CUDA_LIBS)
+# the same where kernels are compiled, with a stand-in for the driver's library
+check_PROGRAMS += tests/unit/cuda_fused tests/unit/modules/libcuda.so.1
+tests_unit_cuda_fused_SOURCES = tests/unit/cuda_fused.c src/backend/cuda/check.c src/backend/cuda/cudnn_engine.c \
+	src/backend/cuda/cudnn_graph.c src/backend/cuda/plan_cache.c
+tests_unit_cuda_fused_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+tests_unit_cuda_fused_LDADD = $(test_libs) $(CUDA_LIBS)
+tests_unit_modules_libcuda_so_1_SOURCES = tests/unit/modules/driver.c
+tests_unit_modules_libcuda_so_1_CFLAGS = $(test_module_cflags)
+tests_unit_modules_libcuda_so_1_LDFLAGS = -shared -Wl,-soname,libcuda.so.1
+tests_unit_modules_libcuda_so_1_LDADD =
 if !SANITIZED
-TESTS += tests/unit/cuda_plans # cuDNN does not free all it takes
+TESTS += tests/unit/cuda_plans tests/unit/cuda_fused # cuDNN does not free all it takes
 endif
 endif
 
@@ -113,7 +123,9 @@ tests_unit_kernel_math_LDADD = $(test_libs)
 TESTS += tests/unit/kernel_math
 
 # the CUDA device, emulated
-check_PROGRAMS += tests/unit/cuda_device
+check_PROGRAMS += tests/unit/cuda_device tests/unit/cuda_products
 tests_unit_cuda_device_SOURCES = tests/unit/cuda_device.c
 tests_unit_cuda_device_LDADD = $(test_libs)
-TESTS += tests/unit/cuda_device
+tests_unit_cuda_products_SOURCES = tests/unit/cuda_products.c
+tests_unit_cuda_products_LDADD = $(test_libs)
+TESTS += tests/unit/cuda_device tests/unit/cuda_products

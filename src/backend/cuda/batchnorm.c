@@ -1,5 +1,6 @@
 /*
- * Batch-norm with the skip connection and the ReLU that may follow it, by kernels of our own. What
+ * Batch-norm with the skip connection and the ReLU that may follow it, by kernels of our own. The
+ * sums it needs may have been made by the convolution before, in passing. What
  * is saved: mean and inverse deviation of the batch, for the backward pass, a repeated output and
  * the running statistics; and one bit per element where there is a ReLU to undo.
  */
@@ -73,6 +74,7 @@ static int forward(struct device *dev, struct call *c, struct err *e)
 {
     struct k_norm n = norm_of(c);
     n.y = c->out->data;
+    n.sums = c->maker ? c->maker->sums : NULL;
     if (c->attr.training)
         return CU(e, k_norm_forward(cuda_of(dev)->compute, &n));
     return CU(e, k_norm_evaluate(cuda_of(dev)->compute, &n, c->in[3]->data, c->in[4]->data));

@@ -13,6 +13,7 @@ struct conv {
     struct dnn_shape shape;
     struct conv_pass_plan pass[N_CONV_PASSES];
     struct k_filter filter;
+    size_t sums_at;                 /* within saved */
     size_t dw_at, bias_at, plan_at; /* places: of the packed gradient of the weights, see
                                        gradient(); the others within the scratch of the backward
                                        pass */
@@ -51,6 +52,7 @@ static void init_shape(struct conv *v, const struct call *c)
                                   .s = w[3],
                                   .stride = c->attr.stride,
                                   .pad = c->attr.pad,
+                                  .sums = c->wants_sums,
                                   .adds = c->adds,
                                   .type = {type, type, type}};
     v->filter = (struct k_filter){
@@ -65,9 +67,11 @@ static void make_key(char *out, size_t size, const struct device *dev, const str
     snprintf(out, size,
              "%s|%s|conv %s%s|x %lldx%lldx%lldx%lld w %lldx%lldx%lldx%lld stride %d pad %d",
              cuda_of(dev)->tuning_prefix, dtype_name(c->in[0]->dtype), conv_pass_names[pass],
-             pass == CONV_DATA && c->adds ? ", added" : "", (long long)x[0], (long long)x[1],
-             (long long)x[2], (long long)x[3], (long long)w[0], (long long)w[1], (long long)w[2],
-             (long long)w[3], c->attr.stride, c->attr.pad);
+             pass == CONV_DATA && c->adds            ? ", added"
+             : pass == CONV_FORWARD && c->wants_sums ? ", sums"
+                                                     : "",
+             (long long)x[0], (long long)x[1], (long long)x[2], (long long)x[3], (long long)w[0],
+             (long long)w[1], (long long)w[2], (long long)w[3], c->attr.stride, c->attr.pad);
 }
 
 static int prepare_pass(struct device *dev, struct call *c, struct conv *v, enum conv_pass pass,
@@ -79,6 +83,11 @@ static int prepare_pass(struct device *dev, struct call *c, struct conv *v, enum
                     sizeof c->algorithm[pass], e))
         return err_prefix(e, "%s: %s", c->name, conv_pass_names[pass]);
     return 0;
+}
+
+static size_t sums_bytes(const struct dnn_shape *s)
+{
+    return (size_t)s->k * sizeof(float);
 }
 
 static void reserve(struct call *c, struct conv *v)
@@ -94,6 +103,9 @@ static void reserve(struct call *c, struct conv *v)
     size_t packed = aligned(dnn_bytes(&v->shape, DNN_W));
     size_t dw = weights->plan.plan ? aligned(dnn_bytes(&wide, DNN_W)) : 0;
     c->saved_whole = c->multi;
+    v->sums_at = packed;
+    if (v->pass[CONV_FORWARD].graph.sums)
+        packed += 2 * sums_bytes(&v->shape);
     c->saved_bytes = packed + (c->multi ? dw : 0);
     v->dw_at = c->multi ? packed : 0;
     v->bias_at = c->multi ? 0 : dw;
@@ -134,8 +146,10 @@ static int bind(struct device *dev, struct call *c, struct err *e)
     void *x = c->in[0]->data, *x_again = c->bin[0] ? c->bin[0]->data : x;
     void *dx = c->din[0] ? c->din[0]->data : NULL, *dy = c->dout ? c->dout->data : NULL;
     void *workspace = at(c->scratch[1], v->plan_at);
-    void *const data[N_CONV_PASSES][N_DNN] = {
-        [CONV_FORWARD] = {x, c->saved, c->out->data},
+    float *sums = v->pass[CONV_FORWARD].graph.sums ? at(c->saved, v->sums_at) : NULL;
+    c->sums = sums;
+    void *const data[N_CONV_PASSES][DNN_ALL] = {
+        [CONV_FORWARD] = {x, c->saved, c->out->data, sums, sums ? sums + v->shape.k : NULL},
         [CONV_DATA] = {dx, c->saved, dy},
         [CONV_WEIGHTS] = {x_again, gradient(c), dy},
     };

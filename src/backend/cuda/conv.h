@@ -29,7 +29,7 @@ int conv_choose(struct conv_pass_plan *p, struct device *, const struct dnn_shap
                 struct err *);
 void conv_pass_plan_done(struct conv_pass_plan *); /* a zeroed one is fine */
 
-/* Bytes of a tensor of the shape as it lies in memory. */
+/* Bytes of a tensor of the shape as it lies in memory; `which` is below DNN_ALL. */
 size_t dnn_bytes(const struct dnn_shape *, int which);
 
 #endif

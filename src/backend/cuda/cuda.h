@@ -39,6 +39,7 @@ struct letter {
 struct cuda {      /* device->impl */
     int index, sm; /* 90: compute capability 9.0 */
     bool tf32;     /* f32 products may be rounded to TF32 */
+    bool sums;     /* convolutions may make the sums of batch-norms */
     bool recording;
     cudaStream_t compute, copy, communication;
     cudnnHandle_t dnn;

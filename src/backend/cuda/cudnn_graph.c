@@ -51,11 +51,13 @@ static int make_tensor(cudnnBackendDescriptor_t *out, int id, cudnnDataType_t ty
 
 static int make_tensors(struct dnn_graph *g, const struct dnn_shape *s, struct err *e)
 {
-    const int64_t dim[N_DNN][4] = {[DNN_X] = {s->n, s->c, s->h, s->w},
-                                   [DNN_W] = {s->k, s->c, s->r, s->s},
-                                   [DNN_Y] = {s->n, s->k, s->p, s->q}};
-    for (int i = 0; i < N_DNN; i++)
-        if (make_tensor(&g->tensor[i], i, s->type[i], dim[i], e))
+    const int64_t dim[DNN_ALL][4] = {[DNN_X] = {s->n, s->c, s->h, s->w},
+                                     [DNN_W] = {s->k, s->c, s->r, s->s},
+                                     [DNN_Y] = {s->n, s->k, s->p, s->q},
+                                     [DNN_SUMS] = {1, s->k, 1, 1},
+                                     [DNN_SQUARES] = {1, s->k, 1, 1}};
+    for (int i = 0; i < (g->sums ? DNN_ALL : N_DNN); i++)
+        if (make_tensor(&g->tensor[i], i, i < N_DNN ? s->type[i] : CUDNN_DATA_FLOAT, dim[i], e))
             return -1;
     return 0;
 }
@@ -125,18 +127,45 @@ static int make_operation(struct dnn_graph *g, bool adds, struct err *e)
     return dnn_make(&g->operation, o->type, o->what, a, COUNT(a), e);
 }
 
+static int make_statistics(struct dnn_graph *g, struct err *e)
+{
+    const cudnnGenStatsMode_t mode = CUDNN_GENSTATS_SUM_SQSUM;
+    const cudnnDataType_t sums = CUDNN_DATA_FLOAT;
+    const struct dnn_attribute a[] = {
+        {CUDNN_ATTR_OPERATION_GENSTATS_MODE, CUDNN_TYPE_GENSTATS_MODE, 1, &mode},
+        {CUDNN_ATTR_OPERATION_GENSTATS_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &sums},
+        {CUDNN_ATTR_OPERATION_GENSTATS_XDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->tensor[DNN_Y]},
+        {CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+         &g->tensor[DNN_SUMS]},
+        {CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+         &g->tensor[DNN_SQUARES]},
+    };
+    return dnn_make(&g->statistics, CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR, "statistics", a,
+                    COUNT(a), e);
+}
+
+static int make_graph(struct dnn_graph *g, struct err *e)
+{
+    const cudnnBackendDescriptor_t operations_of[] = {g->operation, g->statistics};
+    const struct dnn_attribute a[] = {
+        {CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, g->sums ? 2 : 1,
+         operations_of},
+        {CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &g->handle},
+    };
+    return dnn_make(&g->graph, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "operation graph", a,
+                    g->gpu ? 1 : 2, e);
+}
+
 int dnn_graph_init(struct dnn_graph *g, struct device *dev, const struct dnn_shape *s,
                    enum conv_pass pass, struct err *e)
 {
-    *g = (struct dnn_graph){.pass = pass, .handle = cuda_of(dev)->dnn, .gpu = cuda_of(dev)->gpu};
-    const struct dnn_attribute a[] = {
-        {CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->operation},
-        {CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &g->handle},
-    };
+    *g = (struct dnn_graph){.pass = pass,
+                            .sums = s->sums && pass == CONV_FORWARD,
+                            .handle = cuda_of(dev)->dnn,
+                            .gpu = cuda_of(dev)->gpu};
     if (make_tensors(g, s, e) == 0 && make_convolution(g, s, e) == 0 &&
         make_operation(g, s->adds && pass == CONV_DATA, e) == 0 &&
-        dnn_make(&g->graph, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "operation graph", a,
-                 g->gpu ? 1 : 2, e) == 0)
+        (!g->sums || make_statistics(g, e) == 0) && make_graph(g, e) == 0)
         return 0;
     dnn_graph_done(g);
     return -1;
@@ -145,18 +174,31 @@ int dnn_graph_init(struct dnn_graph *g, struct device *dev, const struct dnn_sha
 void dnn_graph_done(struct dnn_graph *g)
 {
     dnn_drop(&g->graph);
+    dnn_drop(&g->statistics);
     dnn_drop(&g->operation);
     dnn_drop(&g->conv);
-    for (int i = 0; i < N_DNN; i++)
+    for (int i = 0; i < DNN_ALL; i++)
         dnn_drop(&g->tensor[i]);
 }
 
 /* --- plans ------------------------------------------------------------------------------------ */
 
+int dnn_plan_measure(struct dnn_plan *p, const struct dnn_graph *g, struct err *e)
+{
+    int64_t bytes = 0, n = 0;
+    if (DNN(e, cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
+                                        CUDNN_TYPE_INT64, 1, &n, &bytes))) {
+        dnn_plan_done(p);
+        return -1;
+    }
+    p->n_tensors = g->sums ? DNN_ALL : N_DNN;
+    p->workspace_bytes = bytes > 0 ? (size_t)bytes : 0;
+    return 0;
+}
+
 int dnn_plan_init(struct dnn_plan *p, const struct dnn_graph *g, const struct dnn_config *c,
                   struct err *e)
 {
-    int64_t bytes = 0, n = 0;
     const struct dnn_attribute a[] = {
         g->gpu ? (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
                                         CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->gpu}
@@ -168,13 +210,7 @@ int dnn_plan_init(struct dnn_plan *p, const struct dnn_graph *g, const struct dn
     if (dnn_make(&p->plan, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "execution plan", a, COUNT(a),
                  e))
         return -1;
-    if (DNN(e, cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
-                                        CUDNN_TYPE_INT64, 1, &n, &bytes))) {
-        dnn_plan_done(p);
-        return -1;
-    }
-    p->workspace_bytes = bytes > 0 ? (size_t)bytes : 0;
-    return 0;
+    return dnn_plan_measure(p, g, e);
 }
 
 void dnn_plan_done(struct dnn_plan *p)
@@ -184,12 +220,13 @@ void dnn_plan_done(struct dnn_plan *p)
     p->workspace_bytes = 0;
 }
 
-int dnn_plan_bind(struct dnn_plan *p, void *const data[N_DNN], void *workspace, struct err *e)
+int dnn_plan_bind(struct dnn_plan *p, void *const data[DNN_ALL], void *workspace, struct err *e)
 {
-    static const int64_t uids[N_DNN] = {DNN_X + 1, DNN_W + 1, DNN_Y + 1};
+    static const int64_t uids[DNN_ALL] = {DNN_X + 1, DNN_W + 1, DNN_Y + 1, DNN_SUMS + 1,
+                                          DNN_SQUARES + 1};
     const struct dnn_attribute a[] = {
-        {CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, N_DNN, uids},
-        {CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, N_DNN, data},
+        {CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, p->n_tensors, uids},
+        {CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, p->n_tensors, data},
         {CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace},
     };
     dnn_drop(&p->pack);

@@ -16,8 +16,9 @@
 
 enum conv_pass { CONV_FORWARD, CONV_DATA, CONV_WEIGHTS, N_CONV_PASSES };
 
-/* Tensors of a pass: the activations x and y, or their gradients, and the weights w, or theirs. */
-enum { DNN_X, DNN_W, DNN_Y, N_DNN };
+/* Tensors of a pass: the activations x and y, or their gradients, and the weights w, or theirs.
+ * With them, where a forward pass also makes them: f32 [k], sums over y and over its squares. */
+enum { DNN_X, DNN_W, DNN_Y, N_DNN, DNN_SUMS = N_DNN, DNN_SQUARES, DNN_ALL };
 
 /* A convolution as it lies in memory: NHWC activations, KRSC weights, channels with padding. */
 struct dnn_shape {
@@ -25,15 +26,17 @@ struct dnn_shape {
     int64_t k, p, q;    /* y [n,p,q,k] */
     int64_t r, s;       /* w [k,r,s,c] */
     int64_t stride, pad;
+    bool sums; /* CONV_FORWARD: sums are made as well */
     bool adds; /* CONV_DATA: the gradient is added to what is there, in f32 before it is rounded */
     cudnnDataType_t type[N_DNN];
 };
 
 struct dnn_graph {
     enum conv_pass pass;
+    bool sums;
     cudnnHandle_t handle;
     cudnnBackendDescriptor_t gpu; /* borrowed, as the handle */
-    cudnnBackendDescriptor_t tensor[N_DNN], conv, operation, graph;
+    cudnnBackendDescriptor_t tensor[DNN_ALL], conv, operation, statistics, graph;
 };
 
 int dnn_graph_init(struct dnn_graph *, struct device *, const struct dnn_shape *, enum conv_pass,
@@ -66,19 +69,24 @@ void dnn_config_done(struct dnn_config *);
 
 struct dnn_plan {
     cudnnBackendDescriptor_t plan, pack;
+    int n_tensors; /* DNN_ALL with sums, N_DNN without */
     size_t workspace_bytes;
 };
 
 /* Fails where the engine cannot do this shape on this device. */
 int dnn_plan_init(struct dnn_plan *, const struct dnn_graph *, const struct dnn_config *,
                   struct err *);
+/* The same, but code that is compiled when the plan is made is kept in the cache folder: making it
+ * takes half a second, reading it a millisecond. `key` names the shape, the GPU and the library. */
+int dnn_plan_make(struct dnn_plan *, const struct dnn_graph *, const struct dnn_config *,
+                  const char *key, struct err *);
 void dnn_plan_done(struct dnn_plan *); /* a zeroed one is fine */
-/* Where the tensors and the workspace are from now on. */
-int dnn_plan_bind(struct dnn_plan *, void *const data[N_DNN], void *workspace, struct err *);
+/* Where the tensors and the workspace are from now on; the last two count where there are sums. */
+int dnn_plan_bind(struct dnn_plan *, void *const data[DNN_ALL], void *workspace, struct err *);
 int dnn_plan_run(const struct dnn_plan *, const struct device *, struct err *);
 
-/* A descriptor is created, given its attributes, and finalized in one go; used by the two files
- * cudnn_*.c. On failure *out is NULL. */
+/* A descriptor is created, given its attributes, and finalized in one go; used by the files
+ * cudnn_*.c and plan_cache.c. On failure *out is NULL. */
 struct dnn_attribute {
     cudnnBackendAttributeName_t name;
     cudnnBackendAttributeType_t type;
@@ -88,5 +96,7 @@ struct dnn_attribute {
 int dnn_make(cudnnBackendDescriptor_t *out, cudnnBackendDescriptorType_t, const char *what,
              const struct dnn_attribute *, int n, struct err *);
 void dnn_drop(cudnnBackendDescriptor_t *);
+/* What a plan that was just finalized wants; on failure it is done. */
+int dnn_plan_measure(struct dnn_plan *, const struct dnn_graph *, struct err *);
 
 #endif

@@ -242,6 +242,7 @@ static int open_device(struct device *dev, int index, const struct device_option
                            .impl = c};
     c->index = index;
     c->tf32 = is_set("SUPCON_CUDA_TF32", "on");
+    c->sums = !is_set("SUPCON_CUDA_SUMS", "off");
     snprintf(c->tuning_prefix, sizeof c->tuning_prefix, "cuda %.60s|%.70s%s%s", info.name,
              info.libraries, o->deterministic ? ", deterministic" : "", c->tf32 ? ", TF32" : "");
     if (open_all(dev, e) == 0)
@@ -252,9 +253,12 @@ static int open_device(struct device *dev, int index, const struct device_option
 
 /* --- what it can do --------------------------------------------------------------------------- */
 
+/* Sums of squares lose what a mean far from zero cancels: they serve where activations are coarser
+ * than that. */
 static bool can_fuse(const struct device *dev, enum fusion f, const struct tensor *y)
 {
-    (void)dev;
+    if (f == FUSE_CONV_SUMS)
+        return cuda_of(dev)->sums && y->dtype == DT_BF16;
     return f == FUSE_LINEAR_RELU ? y->ndim == 2 : y->ndim == 4;
 }
 
