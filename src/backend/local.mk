@@ -19,6 +19,7 @@ cuda_sources = src/backend/cuda/batchnorm.c src/backend/cuda/check.c src/backend
 	src/backend/cuda/cudnn_graph.c src/backend/cuda/device.c src/backend/cuda/elementwise.c \
 	src/backend/cuda/globalpool.c src/backend/cuda/kernels.c src/backend/cuda/l2norm.c \
 	src/backend/cuda/letters.c src/backend/cuda/linear.c src/backend/cuda/matmul.c \
+	src/backend/cuda/matmul_algorithm.c src/backend/cuda/matmul_choose.c \
 	src/backend/cuda/memory.c src/backend/cuda/multi.c src/backend/cuda/peak.c src/backend/cuda/plan_cache.c \
 	src/backend/cuda/pool.c \
 	src/backend/cuda/race.c \

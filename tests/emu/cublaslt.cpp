@@ -1,63 +1,21 @@
 /*
  * The part of cuBLASLt that the backend uses: products of column-major f32 or bf16 matrices with
- * f32 sums, and the epilogues ReLU, bias, and both. The workspace is overwritten, a heuristic's
- * answer is good for its own product only, and what is missing or does not fit is an error.
+ * f32 sums, and epilogues of ReLU with or without its mask, bias, both, and the gradient of a bias
+ * by the second matrix. The workspace is overwritten, and what is missing or does not fit is an
+ * error. How the sums go is the algorithm's (cublaslt_algorithm.cpp).
  */
+#include "cublaslt_emulation.h"
 #include "stream.h"
 
-#include <cublasLt.h>
-
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <map>
-#include <memory>
+#include <thread>
 #include <vector>
 
 namespace
 {
-const size_t need_workspace = 4096;
-
-struct product {
-    cublasComputeType_t compute;
-    cudaDataType_t scale;
-    int32_t trans[2];
-    cublasLtEpilogue_t epilogue;
-    const void *bias;
-};
-
-struct layout {
-    cudaDataType_t type;
-    int64_t rows, columns, ld;
-};
-
-struct preference {
-    size_t workspace;
-    uint32_t alignment[4];
-};
-
-struct algorithm { /* what stands in a cublasLtMatmulAlgo_t */
-    uint64_t magic, shape;
-    int32_t id;
-};
-
-const uint64_t magic = 0x6C746D756C5F656D;
-
-cublasStatus_t bad(const char *why)
-{
-    fprintf(stderr, "cuda emulation: cuBLASLt: %s\n", why);
-    return CUBLAS_STATUS_INVALID_VALUE;
-}
-
-product *of(cublasLtMatmulDesc_t d)
-{
-    return reinterpret_cast<product *>(d);
-}
-
-const layout *of(cublasLtMatrixLayout_t l)
-{
-    return reinterpret_cast<const layout *>(l);
-}
-
 size_t element(cudaDataType_t type)
 {
     return type == CUDA_R_32F ? 4 : 2;
@@ -68,58 +26,19 @@ bool known(cudaDataType_t type)
     return type == CUDA_R_32F || type == CUDA_R_16BF;
 }
 
-bool has_bias(const product &p)
+/* Epilogues as their parts, which the library numbers as bits. */
+bool has(const product &p, int part)
 {
-    return p.epilogue == CUBLASLT_EPILOGUE_BIAS || p.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+    const int parts = CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
+    if (p.epilogue == CUBLASLT_EPILOGUE_BGRADB)
+        return part == CUBLASLT_EPILOGUE_BGRADB;
+    return (p.epilogue & ~parts) == 0 && (p.epilogue & part) == part;
 }
 
-bool has_relu(const product &p)
+bool known_epilogue(const product &p)
 {
-    return p.epilogue == CUBLASLT_EPILOGUE_RELU || p.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-}
-
-int64_t rows_of(const layout &l, int32_t trans)
-{
-    return trans == CUBLAS_OP_N ? l.rows : l.columns;
-}
-
-int64_t columns_of(const layout &l, int32_t trans)
-{
-    return trans == CUBLAS_OP_N ? l.columns : l.rows;
-}
-
-uint64_t hash(const product &p, const layout &a, const layout &b, const layout &d)
-{
-    uint64_t h = 14695981039346656037u;
-    const int64_t all[] = {p.trans[0],
-                           p.trans[1],
-                           (int64_t)p.compute,
-                           (int64_t)p.epilogue,
-                           a.rows,
-                           a.columns,
-                           a.ld,
-                           b.rows,
-                           b.columns,
-                           b.ld,
-                           d.rows,
-                           d.columns,
-                           d.ld};
-    for (int64_t x : all)
-        h = (h ^ (uint64_t)x) * 1099511628211u;
-    return h;
-}
-
-cublasStatus_t check_shapes(const product &p, const layout &a, const layout &b, const layout &d)
-{
-    if (rows_of(a, p.trans[0]) != d.rows || columns_of(b, p.trans[1]) != d.columns ||
-        columns_of(a, p.trans[0]) != rows_of(b, p.trans[1]))
-        return bad("shapes of A, B and D do not go together");
-    for (const layout *l : {&a, &b, &d})
-        if (l->ld < l->rows || !known(l->type))
-            return bad("leading dimension below the rows, or an unknown type");
-    if (has_bias(p) && !p.bias)
-        return bad("the epilogue needs a bias pointer");
-    return CUBLAS_STATUS_SUCCESS;
+    return p.epilogue == CUBLASLT_EPILOGUE_DEFAULT || p.epilogue == CUBLASLT_EPILOGUE_BGRADB ||
+           has(p, CUBLASLT_EPILOGUE_RELU) || p.epilogue == CUBLASLT_EPILOGUE_BIAS;
 }
 
 /* --- numbers --- */
@@ -175,11 +94,69 @@ struct job {
     void *pd, *workspace;
     size_t workspace_bytes;
     float alpha, beta;
+    algorithm how;
+    const algorithm_kind *kind;
 };
+
+/* The sum of a part of the inner dimension, in the order that the custom option says. */
+float dot(const float *x, const float *y, int64_t from, int64_t to, bool backward)
+{
+    float sum = 0;
+    for (int64_t k = from; k < to; k++) {
+        int64_t i = backward ? to - 1 - (k - from) : k;
+        sum += x[i] * y[i];
+    }
+    return sum;
+}
+
+/* Parts are added in their order, or, in place, from another one at every product. */
+float split_dot(const job &j, const float *x, const float *y, int64_t inner, uint32_t first)
+{
+    uint32_t parts = j.how.config[CUBLASLT_ALGO_CONFIG_SPLITK_NUM];
+    bool backward = j.how.config[CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION];
+    float sum = 0;
+    for (uint32_t i = 0; i < parts; i++) {
+        int64_t part = (i + first) % parts;
+        sum += dot(x, y, inner * part / parts, inner * (part + 1) / parts, backward);
+    }
+    return sum;
+}
+
+void set_bit(void *mask, int64_t at, bool value)
+{
+    uint8_t *byte = static_cast<uint8_t *>(mask) + at / 8, bit = (uint8_t)(1u << at % 8);
+    *byte = value ? *byte | bit : *byte & (uint8_t)~bit;
+}
+
+void finish(const job &j, int64_t row, int64_t column, float sum)
+{
+    sum *= j.alpha;
+    if (j.beta < 0 || j.beta > 0)
+        sum += j.beta * load(j.pc, j.c.type, column * j.c.ld + row);
+    if (emu_has_bias(j.p))
+        sum += load(j.p.vector, j.d.type, row);
+    if (emu_has_mask(j.p))
+        set_bit(j.p.mask, column * j.p.mask_ld + row, sum > 0);
+    store(j.pd, j.d.type, column * j.d.ld + row, emu_has_relu(j.p) && sum < 0 ? 0 : sum);
+}
+
+/* b: op(B) as [columns][inner]. */
+void sum_columns(const job &j, const std::vector<float> &b, int64_t inner)
+{
+    for (int64_t column = 0; column < j.d.columns; column++) {
+        float sum = 0;
+        for (int64_t k = 0; k < inner; k++)
+            sum += b[(size_t)(column * inner + k)];
+        store(const_cast<void *>(j.p.vector), j.d.type, column, sum);
+    }
+}
 
 void multiply(const job &j)
 {
-    bool rounds = j.p.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+    static uint32_t turn;
+    bool rounds = j.kind->tf32 && j.a.type == CUDA_R_32F;
+    uint32_t scheme = j.how.config[CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME];
+    uint32_t first = scheme == CUBLASLT_REDUCTION_SCHEME_INPLACE ? turn++ : 0;
     int64_t inner = columns_of(j.a, j.p.trans[0]);
     std::vector<float> a = gather(j.pa, j.a, j.p.trans[0] != CUBLAS_OP_N, rounds);
     std::vector<float> b = gather(j.pb, j.b, j.p.trans[1] == CUBLAS_OP_N, rounds);
@@ -187,16 +164,11 @@ void multiply(const job &j)
     for (int64_t column = 0; column < j.d.columns; column++)
         for (int64_t row = 0; row < j.d.rows; row++) {
             const float *x = &a[(size_t)(row * inner)], *y = &b[(size_t)(column * inner)];
-            float sum = 0;
-            for (int64_t k = 0; k < inner; k++)
-                sum += x[k] * y[k];
-            sum *= j.alpha;
-            if (j.beta < 0 || j.beta > 0)
-                sum += j.beta * load(j.pc, j.c.type, column * j.c.ld + row);
-            if (has_bias(j.p))
-                sum += load(j.p.bias, j.d.type, row);
-            store(j.pd, j.d.type, column * j.d.ld + row, has_relu(j.p) && sum < 0 ? 0 : sum);
+            finish(j, row, column, split_dot(j, x, y, inner, first));
         }
+    if (emu_has_gradient(j.p))
+        sum_columns(j, b, inner);
+    std::this_thread::sleep_for(std::chrono::microseconds(j.kind->microseconds));
 }
 
 bool in_memory(const void *p, const layout &l)
@@ -207,24 +179,72 @@ bool in_memory(const void *p, const layout &l)
 
 cublasStatus_t check_places(const job &j)
 {
+    int64_t elements = emu_has_gradient(j.p) ? j.d.columns : j.d.rows;
     if (!in_memory(j.pa, j.a) || !in_memory(j.pb, j.b) || !in_memory(j.pd, j.d))
-        return bad("A, B or D is no device memory of its size, aligned to 16 bytes");
-    if (j.workspace_bytes < need_workspace || !emu_is_device(j.workspace, j.workspace_bytes) ||
-        (uintptr_t)j.workspace % 16)
-        return bad("the workspace is not what the algorithm asked for");
-    if (has_bias(j.p) && !emu_is_device(j.p.bias, (size_t)j.d.rows * element(j.d.type)))
-        return bad("the bias is no device memory of its size");
+        return emu_blas_bad("A, B or D is no device memory of its size, aligned to 16 bytes");
+    if (j.workspace_bytes < emu_algorithm_workspace(j.how, j.d) ||
+        !emu_is_device(j.workspace, j.workspace_bytes) || (uintptr_t)j.workspace % 16)
+        return emu_blas_bad("the workspace is not what the algorithm asked for");
+    if ((emu_has_bias(j.p) || emu_has_gradient(j.p)) &&
+        !emu_is_device(j.p.vector, (size_t)elements * element(j.d.type)))
+        return emu_blas_bad("the bias is no device memory of its size");
+    if (emu_has_mask(j.p) && (!emu_is_device(j.p.mask, (size_t)(j.p.mask_ld * j.d.columns / 8)) ||
+                              (uintptr_t)j.p.mask % 16))
+        return emu_blas_bad("the mask is no device memory of its size, aligned to 16 bytes");
     return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t put(void *field, size_t size, const void *value, size_t given)
 {
     if (size != given)
-        return bad("an attribute has another size");
+        return emu_blas_bad("an attribute has another size");
     memcpy(field, value, size);
     return CUBLAS_STATUS_SUCCESS;
 }
 } // namespace
+
+cublasStatus_t emu_blas_bad(const char *why)
+{
+    fprintf(stderr, "cuda emulation: cuBLASLt: %s\n", why);
+    return CUBLAS_STATUS_INVALID_VALUE;
+}
+
+bool emu_has_bias(const product &p)
+{
+    return has(p, CUBLASLT_EPILOGUE_BIAS);
+}
+
+bool emu_has_relu(const product &p)
+{
+    return has(p, CUBLASLT_EPILOGUE_RELU);
+}
+
+bool emu_has_mask(const product &p)
+{
+    return has(p, CUBLASLT_EPILOGUE_RELU_AUX);
+}
+
+bool emu_has_gradient(const product &p)
+{
+    return has(p, CUBLASLT_EPILOGUE_BGRADB);
+}
+
+cublasStatus_t emu_check_shapes(const product &p, const layout &a, const layout &b, const layout &d)
+{
+    if (rows_of(a, p.trans[0]) != d.rows || columns_of(b, p.trans[1]) != d.columns ||
+        columns_of(a, p.trans[0]) != rows_of(b, p.trans[1]))
+        return emu_blas_bad("shapes of A, B and D do not go together");
+    for (const layout *l : {&a, &b, &d})
+        if (l->ld < l->rows || !known(l->type))
+            return emu_blas_bad("leading dimension below the rows, or an unknown type");
+    if (!known_epilogue(p))
+        return emu_blas_bad("an epilogue that is not emulated");
+    if ((emu_has_bias(p) || emu_has_gradient(p)) && !p.vector)
+        return emu_blas_bad("the epilogue needs a bias pointer");
+    if (emu_has_mask(p) && (!p.mask || p.mask_ld % 128 || p.mask_ld < d.rows))
+        return emu_blas_bad("the epilogue needs a mask with rows of a multiple of 128 bits");
+    return CUBLAS_STATUS_SUCCESS;
+}
 
 /* --- handles and descriptors --- */
 
@@ -256,12 +276,12 @@ const char *cublasLtGetStatusString(cublasStatus_t status)
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *out, cublasComputeType_t compute,
                                         cudaDataType_t scale)
 {
-    product *p = new product{compute, scale, {CUBLAS_OP_N, CUBLAS_OP_N}, {}, nullptr};
+    product *p = new product{compute, scale, {CUBLAS_OP_N, CUBLAS_OP_N}, {}, nullptr, nullptr, 0};
     p->epilogue = CUBLASLT_EPILOGUE_DEFAULT;
     *out = reinterpret_cast<cublasLtMatmulDesc_t>(p);
     if (compute != CUBLAS_COMPUTE_32F && compute != CUBLAS_COMPUTE_32F_FAST_TF32)
-        return bad("only sums in f32");
-    return scale == CUDA_R_32F ? CUBLAS_STATUS_SUCCESS : bad("alpha and beta are f32");
+        return emu_blas_bad("only sums in f32");
+    return scale == CUDA_R_32F ? CUBLAS_STATUS_SUCCESS : emu_blas_bad("alpha and beta are f32");
 }
 
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t d)
@@ -279,11 +299,13 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
         {CUBLASLT_MATMUL_DESC_TRANSA, {&p->trans[0], sizeof p->trans[0]}},
         {CUBLASLT_MATMUL_DESC_TRANSB, {&p->trans[1], sizeof p->trans[1]}},
         {CUBLASLT_MATMUL_DESC_EPILOGUE, {&p->epilogue, sizeof p->epilogue}},
-        {CUBLASLT_MATMUL_DESC_BIAS_POINTER, {&p->bias, sizeof p->bias}},
+        {CUBLASLT_MATMUL_DESC_BIAS_POINTER, {&p->vector, sizeof p->vector}},
+        {CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, {&p->mask, sizeof p->mask}},
+        {CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, {&p->mask_ld, sizeof p->mask_ld}},
     };
     auto field = fields.find(name);
     if (field == fields.end())
-        return bad("an attribute of a product that is not emulated");
+        return emu_blas_bad("an attribute of a product that is not emulated");
     return put(field->second.first, field->second.second, value, bytes);
 }
 
@@ -301,76 +323,6 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t l)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* --- heuristics --- */
-
-cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *out)
-{
-    *out = reinterpret_cast<cublasLtMatmulPreference_t>(new preference{0, {256, 256, 256, 256}});
-    return CUBLAS_STATUS_SUCCESS;
-}
-
-cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t p)
-{
-    delete reinterpret_cast<preference *>(p);
-    return CUBLAS_STATUS_SUCCESS;
-}
-
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t pref,
-                                                    cublasLtMatmulPreferenceAttributes_t name,
-                                                    const void *value, size_t bytes)
-{
-    preference *p = reinterpret_cast<preference *>(pref);
-    const std::map<int, std::pair<void *, size_t>> fields = {
-        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, {&p->workspace, sizeof p->workspace}},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, {&p->alignment[0], sizeof(uint32_t)}},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, {&p->alignment[1], sizeof(uint32_t)}},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, {&p->alignment[2], sizeof(uint32_t)}},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, {&p->alignment[3], sizeof(uint32_t)}},
-    };
-    auto field = fields.find(name);
-    if (field == fields.end())
-        return bad("a preference that is not emulated");
-    return put(field->second.first, field->second.second, value, bytes);
-}
-
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t h, cublasLtMatmulDesc_t d,
-                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
-                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t out,
-                                              cublasLtMatmulPreference_t pref, int room,
-                                              cublasLtMatmulHeuristicResult_t *results, int *n)
-{
-    const preference *p = reinterpret_cast<const preference *>(pref);
-    cublasStatus_t status = check_shapes(*of(d), *of(a), *of(b), *of(out));
-    *n = 0;
-    if (!h || status != CUBLAS_STATUS_SUCCESS)
-        return h ? status : CUBLAS_STATUS_NOT_INITIALIZED;
-    for (uint32_t alignment : p->alignment)
-        if (alignment > 16)
-            return bad("addresses are not promised to be more than 16 bytes aligned");
-    if (room < 1 || p->workspace < need_workspace)
-        return CUBLAS_STATUS_NOT_SUPPORTED;
-    algorithm algo = {magic, hash(*of(d), *of(a), *of(b), *of(out)), 21};
-    memset(results, 0, sizeof *results);
-    memcpy(&results->algo, &algo, sizeof algo);
-    results->workspaceSize = need_workspace;
-    results->wavesCount = 1;
-    *n = 1;
-    return CUBLAS_STATUS_SUCCESS;
-}
-
-cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t *algo,
-                                                    cublasLtMatmulAlgoConfigAttributes_t name,
-                                                    void *value, size_t bytes, size_t *written)
-{
-    algorithm a;
-    memcpy(&a, algo, sizeof a);
-    if (name != CUBLASLT_ALGO_CONFIG_ID || bytes != sizeof a.id || a.magic != magic)
-        return bad("an attribute of an algorithm that is not emulated");
-    memcpy(value, &a.id, sizeof a.id);
-    *written = sizeof a.id;
-    return CUBLAS_STATUS_SUCCESS;
-}
-
 /* --- the product --- */
 
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t h, cublasLtMatmulDesc_t d, const void *alpha,
@@ -380,20 +332,20 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t h, cublasLtMatmulDesc_t d, const 
                               const cublasLtMatmulAlgo_t *algo, void *workspace,
                               size_t workspace_bytes, cudaStream_t stream)
 {
-    job j = {*of(d), *of(a), *of(b),    *of(c),          *of(out), A, B,
-             C,      D,      workspace, workspace_bytes, 0,        0};
-    algorithm chosen = {};
+    job j = {*of(d), *of(a),    *of(b),          *of(c), *of(out), A,  B,      C,
+             D,      workspace, workspace_bytes, 0,      0,        {}, nullptr};
     memcpy(&j.alpha, alpha, sizeof j.alpha);
     memcpy(&j.beta, beta, sizeof j.beta);
-    if (algo)
-        memcpy(&chosen, algo, sizeof chosen);
-    cublasStatus_t status = check_shapes(j.p, j.a, j.b, j.d);
+    j.kind = algo ? emu_algorithm(algo, &j.how) : nullptr;
+    if (!h || !j.kind)
+        return h ? emu_blas_bad("no algorithm is given") : CUBLAS_STATUS_NOT_INITIALIZED;
+    cublasStatus_t status = emu_check_shapes(j.p, j.a, j.b, j.d);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = emu_check_algorithm(j.how, j.p, j.d);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = check_places(j);
-    if (!h || status != CUBLAS_STATUS_SUCCESS)
-        return h ? status : CUBLAS_STATUS_NOT_INITIALIZED;
-    if (algo && (chosen.magic != magic || chosen.shape != hash(j.p, j.a, j.b, j.d)))
-        return bad("the algorithm was chosen for another product");
+    if (status != CUBLAS_STATUS_SUCCESS || !j.kind->runs)
+        return status == CUBLAS_STATUS_SUCCESS ? CUBLAS_STATUS_EXECUTION_FAILED : status;
     return emu_enqueue(stream, [j] { multiply(j); }) == cudaSuccess
                ? CUBLAS_STATUS_SUCCESS
                : CUBLAS_STATUS_EXECUTION_FAILED;

@@ -1,10 +1,11 @@
 # Files of tests/emu/: the CUDA backend on the CPU. Its own sources, the kernels compiled as C++, and an emulation of the
 # CUDA runtime, cuBLASLt and cuDNN instead of the libraries make another supcon-cuda.so. Needs the toolkit's headers.
-emu_sources = tests/emu/cublaslt.cpp tests/emu/cuda_emulation.cpp tests/emu/cudart.cpp tests/emu/cudnn.cpp \
+emu_sources = tests/emu/cublaslt.cpp tests/emu/cublaslt_algorithm.cpp tests/emu/cuda_emulation.cpp \
+	tests/emu/cudart.cpp tests/emu/cudnn.cpp \
 	tests/emu/cudnn_attribute.cpp tests/emu/cudnn_convolution.cpp tests/emu/cudnn_program.cpp tests/emu/fiber.cpp \
 	tests/emu/stream.cpp
-emu_headers = tests/emu/cuda_emulation.h tests/emu/cuda_intrinsics.h tests/emu/cudnn_emulation.h tests/emu/fiber.h \
-	tests/emu/stream.h
+emu_headers = tests/emu/cublaslt_emulation.h tests/emu/cuda_emulation.h tests/emu/cuda_intrinsics.h \
+	tests/emu/cudnn_emulation.h tests/emu/fiber.h tests/emu/stream.h
 emu_module = tests/emu/supcon-cuda.so
 emu_objects = $(emu_sources:.cpp=.emu) $(cuda_kernel_sources:.cu=.emu)
 EXTRA_DIST += $(emu_sources) $(emu_headers) tests/emu/selftest.cpp

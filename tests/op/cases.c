@@ -93,6 +93,7 @@ const struct op_case op_cases[] = {
     {"linear, one row", OP_LINEAR, DT_F32, 1, 512, .k = 128},
     {"linear without dx", OP_LINEAR, DT_F32, 16, 64, .k = 100, .no_dx = true},
     {"linear relu", OP_LINEAR, DT_F32, 9, 64, .k = 48, .attr = {.relu = true}},
+    {"linear relu, whole masks", OP_LINEAR, DT_F32, 9, 64, .k = 256, .attr = {.relu = true}},
     {"linear evaluation", OP_LINEAR, DT_F32, 5, 64, .k = 10, .forward_only = true},
 
     {"l2norm", OP_L2NORM, DT_F32, 16, 128, PLAIN},

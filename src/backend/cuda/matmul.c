@@ -2,14 +2,15 @@
  * See matmul.h. cuBLASLt thinks in columns: a row-major matrix [m, n] is to it a column-major one
  * [n, m] in the same memory. So C = op(A) op(B) is asked for as C' = op(B)' op(A)', with B first
  * and A second; a matrix that is transposed for us is transposed for the library too. A bias of our
- * columns is then one of its rows, which is what its epilogue adds.
+ * columns is then one of its rows, which is what its epilogue adds; sums of our op(A) along `inner`
+ * are its gradient of a bias by the second matrix.
  *
- * The first algorithm of the heuristic is taken: it depends on library, device and shape alone, so
- * repeating a run computes the same bits.
+ * The mask that its ReLU leaves has a bit per element, eight to a byte from the lowest, and rows of
+ * a multiple of 128 bits: where C has such rows, it is the mask that k_mask() reads.
  */
 #include "backend/cuda/matmul.h"
 
-enum { WORKSPACE_MAX = 32 << 20, ALIGNMENT = 16 };
+enum { MASK_COLUMNS = 128 };
 
 static int set(cublasLtMatmulDesc_t d, cublasLtMatmulDescAttributes_t name, const void *value,
                size_t bytes, struct err *e)
@@ -17,29 +18,52 @@ static int set(cublasLtMatmulDesc_t d, cublasLtMatmulDescAttributes_t name, cons
     return BLAS(e, cublasLtMatmulDescSetAttribute(d, name, value, bytes));
 }
 
-static int init_product(struct matmul *m, struct device *dev, const struct matmul_shape *s,
-                        struct err *e)
+static cublasLtEpilogue_t epilogue_of(const struct matmul *m)
 {
-    const cublasComputeType_t compute = cuda_of(dev)->tf32 && s->dtype == DT_F32
-                                            ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                            : CUBLAS_COMPUTE_32F;
+    const struct matmul_shape *s = &m->shape;
+    int relu = s->undone && m->fused ? CUBLASLT_EPILOGUE_RELU_AUX : CUBLASLT_EPILOGUE_RELU;
+    int all = (s->bias ? CUBLASLT_EPILOGUE_BIAS : 0) | (s->relu ? relu : 0);
+    if (s->sums && m->fused)
+        return CUBLASLT_EPILOGUE_BGRADB;
+    return all ? (cublasLtEpilogue_t)all : CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+bool matmul_can_fuse(const struct matmul_shape *s)
+{
+    return s->sums || (s->undone && s->columns % MASK_COLUMNS == 0);
+}
+
+/* --- making it -------------------------------------------------------------------------------- */
+
+/* What the epilogue reads and writes beside C. Before bind() the library looks at the alignment
+ * alone. */
+static int set_addresses(struct matmul *m, const void *vector, const void *mask, struct err *e)
+{
+    const struct matmul_shape *s = &m->shape;
+    if ((s->bias || (s->sums && m->fused)) &&
+        set(m->product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &vector, sizeof vector, e))
+        return -1;
+    if (!s->undone || !m->fused)
+        return 0;
+    return set(m->product, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, &mask, sizeof mask, e);
+}
+
+static int init_product(struct matmul *m, struct err *e)
+{
+    const struct matmul_shape *s = &m->shape;
     const cublasOperation_t first = s->b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     const cublasOperation_t second = s->a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    const cublasLtEpilogue_t epilogue = s->bias && s->relu ? CUBLASLT_EPILOGUE_RELU_BIAS
-                                        : s->bias          ? CUBLASLT_EPILOGUE_BIAS
-                                        : s->relu          ? CUBLASLT_EPILOGUE_RELU
-                                                           : CUBLASLT_EPILOGUE_DEFAULT;
-    if (BLAS(e, cublasLtMatmulDescCreate(&m->product, compute, CUDA_R_32F)) ||
+    const cublasLtEpilogue_t epilogue = epilogue_of(m);
+    const void *somewhere = (const void *)(uintptr_t)256;
+    if (BLAS(e, cublasLtMatmulDescCreate(&m->product, m->compute, CUDA_R_32F)) ||
         set(m->product, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first, e) ||
-        set(m->product, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second, e))
+        set(m->product, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second, e) ||
+        set(m->product, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue, e))
         return -1;
-    if (set(m->product, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue, e))
+    if (s->undone && m->fused &&
+        set(m->product, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, &s->columns, sizeof s->columns, e))
         return -1;
-    /* The heuristic looks at the alignment alone; the address itself comes with each run. */
-    const uintptr_t somewhere = 256;
-    return s->bias
-               ? set(m->product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &somewhere, sizeof somewhere, e)
-               : 0;
+    return set_addresses(m, somewhere, somewhere, e);
 }
 
 /* Our [rows, columns], the library's [columns, rows]. */
@@ -51,64 +75,16 @@ static int init_layout(cublasLtMatrixLayout_t *l, enum dtype dtype, int64_t rows
     return BLAS(e, cublasLtMatrixLayoutCreate(l, type, (uint64_t)width, (uint64_t)height, width));
 }
 
-static int prefer(cublasLtMatmulPreference_t p, struct err *e)
+int matmul_describe(struct matmul *m, struct device *dev, const struct matmul_shape *s, bool fused,
+                    struct err *e)
 {
-    static const cublasLtMatmulPreferenceAttributes_t alignments[] = {
-        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
-        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
-    const size_t workspace = WORKSPACE_MAX;
-    const uint32_t alignment = ALIGNMENT;
-    if (BLAS(e, cublasLtMatmulPreferenceSetAttribute(p, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                     &workspace, sizeof workspace)))
-        return -1;
-    for (int i = 0; i < 4; i++)
-        if (BLAS(e, cublasLtMatmulPreferenceSetAttribute(p, alignments[i], &alignment,
-                                                         sizeof alignment)))
-            return -1;
-    return 0;
-}
-
-static int ask(struct matmul *m, struct device *dev, cublasLtMatmulPreference_t p, struct err *e)
-{
-    cublasLtMatmulHeuristicResult_t best;
-    int n = 0;
-    if (prefer(p, e) || BLAS(e, cublasLtMatmulAlgoGetHeuristic(
-                                    cuda_of(dev)->blas, m->product, m->layout[0], m->layout[1],
-                                    m->layout[2], m->layout[2], p, 1, &best, &n)))
-        return -1;
-    if (n < 1)
-        return err_set(e, EXIT_UNAVAILABLE, "cuBLASLt has no algorithm for this product");
-    m->algorithm = best.algo;
-    m->workspace_bytes = best.workspaceSize;
-    return 0;
-}
-
-static int choose(struct matmul *m, struct device *dev, char *text, size_t text_bytes,
-                  struct err *e)
-{
-    cublasLtMatmulPreference_t p;
-    int32_t id = -1;
-    size_t written;
-    if (BLAS(e, cublasLtMatmulPreferenceCreate(&p)))
-        return -1;
-    int rc = ask(m, dev, p, e);
-    (void)cublasLtMatmulPreferenceDestroy(p);
-    if (rc == 0)
-        rc = BLAS(e, cublasLtMatmulAlgoConfigGetAttribute(&m->algorithm, CUBLASLT_ALGO_CONFIG_ID,
-                                                          &id, sizeof id, &written));
-    snprintf(text, text_bytes, "cublasLt %d", id);
-    return rc;
-}
-
-int matmul_init(struct matmul *m, struct device *dev, const struct matmul_shape *s, char *text,
-                size_t text_bytes, struct err *e)
-{
-    *m = (struct matmul){0};
-    if (init_product(m, dev, s, e) == 0 &&
+    *m = (struct matmul){.shape = *s, .fused = fused, .compute = CUBLAS_COMPUTE_32F};
+    if (cuda_of(dev)->tf32 && s->dtype == DT_F32)
+        m->compute = CUBLAS_COMPUTE_32F_FAST_TF32;
+    if (init_product(m, e) == 0 &&
         init_layout(&m->layout[0], s->dtype, s->inner, s->columns, s->b_transposed, e) == 0 &&
         init_layout(&m->layout[1], s->dtype, s->rows, s->inner, s->a_transposed, e) == 0 &&
-        init_layout(&m->layout[2], s->dtype, s->rows, s->columns, false, e) == 0 &&
-        choose(m, dev, text, text_bytes, e) == 0)
+        init_layout(&m->layout[2], s->dtype, s->rows, s->columns, false, e) == 0)
         return 0;
     matmul_done(m);
     return -1;
@@ -124,15 +100,58 @@ void matmul_done(struct matmul *m)
     *m = (struct matmul){0};
 }
 
-int matmul_run(const struct matmul *m, const struct device *dev, const struct matmul_places *at,
-               struct err *e)
+size_t matmul_kept_bytes(const struct matmul *m)
+{
+    const struct matmul_shape *s = &m->shape;
+    size_t elements = (size_t)s->rows * (size_t)s->columns;
+    if (!s->undone)
+        return 0;
+    return m->fused ? elements / 8 : elements * sizeof(float);
+}
+
+size_t matmul_apart_workspace(const struct matmul *m)
+{
+    const struct matmul_shape *s = &m->shape;
+    return s->sums && !m->fused ? k_column_sum_workspace(s->inner, (int)s->rows) : 0;
+}
+
+int matmul_bind(struct matmul *m, const struct matmul_places *at, struct err *e)
+{
+    m->at = *at;
+    return set_addresses(m, m->shape.sums ? at->sums : at->bias, at->kept, e);
+}
+
+/* --- running it ------------------------------------------------------------------------------- */
+
+static int run_apart(const struct matmul *m, struct device *dev, struct err *e)
+{
+    const struct matmul_shape *s = &m->shape;
+    const struct matmul_places *at = &m->at;
+    if (s->undone && cuda_copy(dev, at->kept, at->c, matmul_kept_bytes(m), e))
+        return -1;
+    if (!s->sums)
+        return 0;
+    return CU(e, k_column_sum(cuda_of(dev)->compute, s->inner, (int)s->rows, at->a, at->sums,
+                              at->workspace));
+}
+
+int matmul_run(const struct matmul *m, struct device *dev, struct err *e)
 {
     const struct cuda *c = cuda_of(dev);
+    const struct matmul_places *at = &m->at;
     const float one = 1, zero = 0;
-    if (at->bias &&
-        set(m->product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &at->bias, sizeof at->bias, e))
+    if (BLAS(e, cublasLtMatmul(c->blas, m->product, &one, at->b, m->layout[0], at->a, m->layout[1],
+                               &zero, at->c, m->layout[2], at->c, m->layout[2], &m->algorithm,
+                               at->workspace, m->workspace_bytes, c->compute)))
         return -1;
-    return BLAS(e, cublasLtMatmul(c->blas, m->product, &one, at->b, m->layout[0], at->a,
-                                  m->layout[1], &zero, at->c, m->layout[2], at->c, m->layout[2],
-                                  &m->algorithm, at->workspace, m->workspace_bytes, c->compute));
+    return m->fused ? 0 : run_apart(m, dev, e);
+}
+
+int matmul_undo_relu(const struct matmul *m, struct device *dev, const float *dy, float *dx,
+                     struct err *e)
+{
+    cudaStream_t stream = cuda_of(dev)->compute;
+    int64_t n = m->shape.rows * m->shape.columns;
+    return m->fused ? CU(e, k_mask(stream, 0, n, dy, m->at.kept, dx))
+                    : CU(e, k_relu_backward(stream, 0, n, m->at.kept, dy, dx));
 }

@@ -8,7 +8,6 @@ enum { SIDE = 8192, RUNS = 6 }; /* the first warms up */
 
 struct product {
     struct matmul matmul;
-    struct matmul_places at;
     size_t bytes; /* of a matrix */
     void *matrices[3], *workspace;
     cudaEvent_t start, end;
@@ -22,9 +21,10 @@ static int allocate(struct product *p, struct device *dev, enum dtype dtype, str
             return -1;
     if (cuda_alloc(dev, p->matmul.workspace_bytes, &p->workspace, e))
         return -1;
-    p->at = (struct matmul_places){
+    const struct matmul_places at = {
         .a = p->matrices[0], .b = p->matrices[1], .c = p->matrices[2], .workspace = p->workspace};
-    if (CU(e, cudaEventCreateWithFlags(&p->start, cudaEventDefault)))
+    if (matmul_bind(&p->matmul, &at, e) ||
+        CU(e, cudaEventCreateWithFlags(&p->start, cudaEventDefault)))
         return -1;
     return CU(e, cudaEventCreateWithFlags(&p->end, cudaEventDefault));
 }
@@ -47,7 +47,7 @@ static int measure(struct product *p, struct device *dev, double *gflops, struct
     *gflops = 0;
     for (int i = 0; i < RUNS; i++) {
         float ms = 0;
-        if (CU(e, cudaEventRecord(p->start, stream)) || matmul_run(&p->matmul, dev, &p->at, e) ||
+        if (CU(e, cudaEventRecord(p->start, stream)) || matmul_run(&p->matmul, dev, e) ||
             CU(e, cudaEventRecord(p->end, stream)) || CU(e, cudaEventSynchronize(p->end)) ||
             CU(e, cudaEventElapsedTime(&ms, p->start, p->end)))
             return -1;
@@ -61,10 +61,9 @@ static int measure(struct product *p, struct device *dev, double *gflops, struct
 int cuda_peak(struct device *dev, enum dtype dtype, double *gflops, struct err *e)
 {
     const struct matmul_shape shape = {
-        .dtype = dtype, .rows = SIDE, .columns = SIDE, .inner = SIDE};
+        .dtype = dtype, .rows = SIDE, .columns = SIDE, .inner = SIDE, .untimed = true};
     struct product p = {0};
-    char ignored[40];
-    int rc = matmul_init(&p.matmul, dev, &shape, ignored, sizeof ignored, e);
+    int rc = matmul_init(&p.matmul, dev, &shape, e);
     if (rc == 0)
         rc = allocate(&p, dev, dtype, e);
     if (rc == 0)
