@@ -6,34 +6,37 @@
 
 enum { GATHER_THREADS = 256 };
 
-/* The columns' side of the weights. */
-struct column_terms {
-    float lse[CONTRAST_PULL], share[CONTRAST_PULL];
-    int32_t group[CONTRAST_PULL];
-};
-
-/* Products become weights, for one row of a thread. */
-__device__ inline void weigh(float (*x)[4], int half, float lse, float share, int group,
-                             const struct column_terms *terms, const struct contrast &c)
+/* Products become weights. CALM: exp2(s - lse_i) + exp2(s - lse_j) is
+ * exp2(s) (exp2(-lse_i) + exp2(-lse_j)), one exponential instead of two. */
+template <class P, bool CALM>
+__device__ inline void weigh(float x[2][P::PART / 8][4], const struct walk &w,
+                             const struct part &part)
 {
-    const int t = contrast_place().t;
 #pragma unroll
-    for (int k = 0; k < CONTRAST_PULL / 4; k++) {
-        int at = k / 2 * 8 + 2 * t + k % 2;
-        float s = x[k / 2][half * 2 + k % 2] * c.scale;
-        float w = fast_exp2(s - lse) + fast_exp2(s - terms->lse[at]);
-        w -= terms->group[at] == group ? share + terms->share[at] : 0;
-        x[k / 2][half * 2 + k % 2] = w;
+    for (int r = 0; r < 4; r++) {
+        const struct contrast_term row = *row_term(w, r);
+#pragma unroll
+        for (int k = 0; k < P::PART / 4; k++) {
+            const struct contrast_term *column =
+                &part.terms[k / 2 * 8 + 2 * contrast_place().t + k % 2];
+            float *s = &x[r / 2][k / 2][r % 2 * 2 + k % 2];
+            float weight = CALM ? fast_exp2(*s) * (row.pull + column->pull)
+                                : fast_exp2(*s - row.lse) + fast_exp2(*s - column->lse);
+            if (column->group == row.group)
+                weight -= row.share + column->share;
+            *s = weight;
+        }
     }
 }
 
 /* No weight for a row in its own gradient, nor for padding. */
-__device__ inline void clear_no_pairs(float w[2][CONTRAST_PULL / 8][4], int row0, int first,
+template <class P>
+__device__ inline void clear_no_pairs(float w[2][P::PART / 8][4], int row0, int first,
                                       const struct contrast &c)
 {
 #pragma unroll
-    for (int i = 0; i < CONTRAST_PULL; i++) {
-        int r = i / (CONTRAST_PULL / 4), k = i % (CONTRAST_PULL / 4);
+    for (int i = 0; i < P::PART; i++) {
+        int r = i / (P::PART / 4), k = i % (P::PART / 4);
         int column = first + k / 2 * 8 + 2 * contrast_place().t + k % 2;
         if (column == row0 + row_of(r) || column >= c.m)
             w[r / 2][k / 2][r % 2 * 2 + k % 2] = 0;
@@ -56,41 +59,34 @@ __device__ inline void store_gradient(const struct contrast &c, const float out[
     }
 }
 
-template <int METHOD>
-static __global__ void __launch_bounds__(CONTRAST_THREADS, 2) contrast_pull(struct contrast c)
+template <class P>
+static __global__ void __launch_bounds__(CONTRAST_THREADS, CONTRAST_PULL_BLOCKS)
+    contrast_pull(struct contrast c)
 {
     grid_wait();
-    SHARED(unsigned char, rows);
-    __shared__ struct column_terms terms;
-    unsigned char *columns = rows + contrast_tile_bytes(METHOD, CONTRAST_ROWS);
-    const int row0 = (int)blockIdx.x * CONTRAST_ROWS;
-    const int begin = (int)blockIdx.y * c.cut.span, chunk = (int)blockIdx.z;
-    const int end = begin + c.cut.span < c.cut.rows ? begin + c.cut.span : c.cut.rows;
-    const int width = contrast_chunk(&c.cut, chunk);
-    float p[2][CONTRAST_PULL / 8][4], out[2][OUT_TILES][4];
+    SHARED(unsigned char, shared);
+    const struct walk w = walk_of(c, shared, P::WHOLE ? 0 : (int)blockIdx.z);
+    const int width = P::WHOLE ? c.cut.width : contrast_chunk(&c.cut, w.last);
+    const bool calm = !P::F32 && *c.reach <= CONTRAST_CALM;
+    float p[2][P::PART / 8][4], out[2][OUT_TILES][4];
+    uint32_t a[K_STEPS][2][4];
 #pragma unroll
     for (int i = 0; i < 2 * OUT_TILES * 4; i++)
         out[i / (OUT_TILES * 4)][i / 4 % OUT_TILES][i % 4] = 0;
-    for (int first = begin; first < end; first += CONTRAST_PULL) {
-        bool edge = first + CONTRAST_PULL > c.m ||
-                    (first < row0 + CONTRAST_ROWS && row0 < first + CONTRAST_PULL);
-        __syncthreads();
-        if (threadIdx.x < CONTRAST_PULL) {
-            terms.lse[threadIdx.x] = c.lse[first + (int)threadIdx.x];
-            terms.share[threadIdx.x] = c.share[first + (int)threadIdx.x];
-            terms.group[threadIdx.x] = c.group[first + (int)threadIdx.x];
-        }
-        products<METHOD, CONTRAST_PULL>(p, rows, columns, c, row0, first, first == begin, chunk);
-#pragma unroll
-        for (int r = 0; r < 4; r++) {
-            int row = row0 + row_of(r);
-            weigh(p[r / 2], r % 2, c.lse[row], c.share[row], c.group[row], &terms, c);
-        }
+    start<P>(c, w, a);
+    for (int first = w.begin; first < w.end; first += P::PART) {
+        bool edge =
+            first + P::PART > c.m || (first < w.row0 + CONTRAST_ROWS && w.row0 < first + P::PART);
+        struct part part = products<P>(p, a, c, w, first);
+        if (calm)
+            weigh<P, true>(p, w, part);
+        else
+            weigh<P, false>(p, w, part);
         if (edge)
-            clear_no_pairs(p, row0, first, c);
-        spread<METHOD>(out, p, columns, width);
+            clear_no_pairs<P>(p, w.row0, first, c);
+        spread<P>(out, p, part.columns, width);
     }
-    store_gradient(c, out, row0, chunk * CONTRAST_CHUNK, width);
+    store_gradient(c, out, w.row0, w.last * CONTRAST_CHUNK, width);
 }
 
 static __global__ void contrast_gather(struct contrast c)
@@ -108,17 +104,22 @@ static __global__ void contrast_gather(struct contrast c)
 
 /* --- launches --- */
 
-static contrast_kernel *const pull_kernels[K_CONTRAST_N] = {contrast_pull<K_CONTRAST_F32>,
-                                                            contrast_pull<K_CONTRAST_BF16X3>,
-                                                            contrast_pull<K_CONTRAST_BF16>};
+template <int METHOD, bool WHOLE, int PART> static struct contrast_pass pull(void)
+{
+    typedef struct contrast_plan<METHOD, WHOLE, CONTRAST_PULL, PART> plan;
+    struct contrast_pass pass = {contrast_pull<plan>, plan::SHARED_BYTES};
+    return pass;
+}
 
 int k_contrast_backward(struct CUstream_st *stream, const struct k_contrast *k)
 {
-    struct contrast c = contrast_of(k);
+    const struct contrast_pass passes[K_CONTRAST_N][2] = {
+        {pull<K_CONTRAST_F32, false, 32>(), pull<K_CONTRAST_F32, true, 32>()},
+        {pull<K_CONTRAST_F16, false, 16>(), pull<K_CONTRAST_F16, true, 16>()}};
+    struct contrast c = contrast_of(k, CONTRAST_PULL_BLOCKS);
     int rc = contrast_prepare(stream, &c, k);
     if (rc == 0)
-        rc = contrast_walk(stream, &c, pull_kernels[k->method], k->method, CONTRAST_PULL,
-                           c.cut.chunks);
+        rc = contrast_walk(stream, &c, passes, k->method, c.cut.chunks);
     if (rc)
         return rc;
     return LAUNCH(contrast_gather, (unsigned)ceil_div((int64_t)c.m * c.d, GATHER_THREADS),

@@ -1,6 +1,6 @@
 /*
  * The contrastive loss, see contrast.h: what comes before the two passes. z is copied as the tiles
- * read it, in one or two planes, padded with zeros; memory is divided; and how a pass is launched.
+ * read it, padded with zeros; memory is divided; and how a pass is launched.
  */
 #include "kernels/contrast.h"
 
@@ -8,32 +8,29 @@ enum { PREPARE_THREADS = 256 };
 
 #define LOG2E 1.4426950408889634
 
-/* Eight elements of a row, zeros beyond it. */
+/* Eight elements of a row, stretched, zeros beyond it. */
 __device__ inline void read_octet(const struct contrast &c, int row, int at, float v[8])
 {
 #pragma unroll
     for (int k = 0; k < 8; k++)
-        v[k] = row < c.m && at + k < c.d ? c.z[(int64_t)row * c.d + at + k] : 0;
+        v[k] = row < c.m && at + k < c.d ? c.stretch * c.z[(int64_t)row * c.d + at + k] : 0;
 }
 
 __device__ inline void write_f32(const struct contrast &c, int64_t octet, const float v[8])
 {
-    float4 *to = reinterpret_cast<float4 *>(c.planes) + 2 * octet;
+    float4 *to = reinterpret_cast<float4 *>(c.copy) + 2 * octet;
     to[0] = make_float4(v[0], v[1], v[2], v[3]);
     to[1] = make_float4(v[4], v[5], v[6], v[7]);
 }
 
-__device__ inline void write_bf16(const struct contrast &c, int64_t octet, const float v[8],
-                                  bool split)
+__device__ inline void write_f16(const struct contrast &c, int64_t octet, const float v[8])
 {
-    uint4 *to = reinterpret_cast<uint4 *>(c.planes), high, low;
-    split_pair(v[0], v[1], &high.x, &low.x);
-    split_pair(v[2], v[3], &high.y, &low.y);
-    split_pair(v[4], v[5], &high.z, &low.z);
-    split_pair(v[6], v[7], &high.w, &low.w);
-    to[octet] = high;
-    if (split)
-        to[(int64_t)c.cut.rows * c.cut.width / 8 + octet] = low;
+    uint4 pairs;
+    pairs.x = f16_pair(v[0], v[1]);
+    pairs.y = f16_pair(v[2], v[3]);
+    pairs.z = f16_pair(v[4], v[5]);
+    pairs.w = f16_pair(v[6], v[7]);
+    reinterpret_cast<uint4 *>(c.copy)[octet] = pairs;
 }
 
 static __global__ void contrast_copy(struct contrast c, int method)
@@ -48,9 +45,9 @@ static __global__ void contrast_copy(struct contrast c, int method)
     if (method == K_CONTRAST_F32)
         write_f32(c, octet, v);
     else
-        write_bf16(c, octet, v, method == K_CONTRAST_BF16X3);
+        write_f16(c, octet, v);
     if (at == 0)
-        c.group[row] = row >= c.m ? -1 : c.simclr ? row % c.n : c.labels[row % c.n];
+        c.terms[row].group = row >= c.m ? -1 : c.simclr ? row % c.n : c.labels[row % c.n];
 }
 
 /* --- memory --- */
@@ -65,8 +62,9 @@ static void *carve(uintptr_t *at, size_t bytes)
 static size_t place_saved(struct contrast *c, void *base)
 {
     uintptr_t at = reinterpret_cast<uintptr_t>(base);
-    c->lse = static_cast<float *>(carve(&at, (size_t)c->cut.rows * sizeof(float)));
-    c->share = static_cast<float *>(carve(&at, (size_t)c->cut.rows * sizeof(float)));
+    size_t bytes = (size_t)c->cut.rows * sizeof(struct contrast_term);
+    c->terms = static_cast<struct contrast_term *>(carve(&at, bytes));
+    c->reach = static_cast<float *>(carve(&at, sizeof(float)));
     return at - reinterpret_cast<uintptr_t>(base);
 }
 
@@ -75,31 +73,32 @@ static size_t place_workspace(struct contrast *c, enum k_contrast_method method,
 {
     uintptr_t at = reinterpret_cast<uintptr_t>(base);
     size_t rows = (size_t)c->cut.rows, elements = rows * (size_t)c->cut.width;
-    size_t planes = (size_t)contrast_planes(method) * contrast_element(method);
-    c->planes = static_cast<unsigned char *>(carve(&at, planes * elements));
-    c->group = static_cast<int32_t *>(carve(&at, rows * sizeof(int32_t)));
+    c->copy = static_cast<unsigned char *>(carve(&at, (size_t)contrast_element(method) * elements));
     uintptr_t forward = at, backward = at;
     size_t spans = (size_t)c->cut.spans;
     c->seen = static_cast<struct contrast_seen *>(
         carve(&forward, spans * rows * sizeof(struct contrast_seen)));
     c->row_loss =
-        static_cast<double *>(carve(&forward, (size_t)c->cut.row_blocks * 3 * sizeof(double)));
+        static_cast<double *>(carve(&forward, (size_t)c->cut.row_blocks * 4 * sizeof(double)));
     c->partial = static_cast<float *>(carve(&backward, spans * elements * sizeof(float)));
     return (forward > backward ? forward : backward) - reinterpret_cast<uintptr_t>(base);
 }
 
-struct contrast contrast_of(const struct k_contrast *k)
+struct contrast contrast_of(const struct k_contrast *k, int blocks)
 {
     struct contrast c = {};
     int64_t m = k->n * k->views;
-    c.cut = contrast_cut_of(m, k->d);
+    c.cut = contrast_cut_of(m, k->d, blocks);
     c.m = (int)m;
     c.n = (int)k->n;
     c.d = k->d;
     c.anchors = k->anchors_one ? c.n : c.m;
-    c.scale = (float)(LOG2E / (double)k->temperature);
+    double stretch = sqrt(LOG2E / (double)k->temperature);
+    c.weight_bits = k->method == K_CONTRAST_F32 ? 0 : CONTRAST_WEIGHT_BITS;
+    c.stretch = (float)stretch;
     c.loss_factor = (double)k->scale / c.anchors;
-    c.gradient_factor = (float)((double)k->scale / (double)k->temperature / c.anchors);
+    c.gradient_factor = (float)((double)k->scale / (double)k->temperature / c.anchors /
+                                ldexp(stretch, c.weight_bits));
     c.simclr = k->simclr;
     c.z = k->z;
     c.labels = k->labels;
@@ -112,14 +111,17 @@ struct contrast contrast_of(const struct k_contrast *k)
 
 size_t k_contrast_saved(const struct k_contrast *k)
 {
-    struct contrast c = contrast_of(k);
+    struct contrast c = contrast_of(k, CONTRAST_PULL_BLOCKS);
     return place_saved(&c, nullptr);
 }
 
 size_t k_contrast_workspace(const struct k_contrast *k)
 {
-    struct contrast c = contrast_of(k);
-    return place_workspace(&c, k->method, nullptr);
+    struct contrast look = contrast_of(k, contrast_look_blocks(k->method, k->d <= CONTRAST_CHUNK));
+    struct contrast pull = contrast_of(k, CONTRAST_PULL_BLOCKS);
+    size_t forward = place_workspace(&look, k->method, nullptr);
+    size_t backward = place_workspace(&pull, k->method, nullptr);
+    return forward > backward ? forward : backward;
 }
 
 /* --- launches --- */
@@ -134,15 +136,15 @@ int contrast_prepare(struct CUstream_st *stream, const struct contrast *c,
                   stream, *c, (int)k->method);
 }
 
-/* Each multiprocessor has shared memory for two blocks. */
-int contrast_walk(struct CUstream_st *stream, const struct contrast *c, contrast_kernel *kernel,
-                  enum k_contrast_method method, int columns, int depth)
+int contrast_walk(struct CUstream_st *stream, const struct contrast *c,
+                  const struct contrast_pass passes[K_CONTRAST_N][2], enum k_contrast_method method,
+                  int depth)
 {
-    int bytes = contrast_tile_bytes(method, CONTRAST_ROWS) + contrast_tile_bytes(method, columns);
-    int rc = cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel),
-                                  cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    const struct contrast_pass *pass = &passes[method][c->cut.chunks == 1];
+    int rc = cudaFuncSetAttribute(reinterpret_cast<const void *>(pass->kernel),
+                                  cudaFuncAttributeMaxDynamicSharedMemorySize, pass->shared_bytes);
     if (rc)
         return rc;
     dim3 grid((unsigned)c->cut.row_blocks, (unsigned)c->cut.spans, (unsigned)depth);
-    return LAUNCH(kernel, grid, CONTRAST_THREADS, (size_t)bytes, stream, *c);
+    return LAUNCH(pass->kernel, grid, CONTRAST_THREADS, (size_t)pass->shared_bytes, stream, *c);
 }

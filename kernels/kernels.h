@@ -33,8 +33,8 @@ struct k_map {
 };
 
 /* From now on kernels begin while the one before them in the stream ends, as launch.h describes, or
- * not; of the whole process. Whether they do: not if the device does not know how, or runs code that
- * was compiled for one that does not. */
+ * not; of the whole process. Whether they do: not if the device does not know how, or runs code
+ * that was compiled for one that does not. */
 int k_overlap(int wanted);
 
 /* Edges: plain f32 [N,C,H,W] <-> NHWC (convert, pad with zeros). */
@@ -98,7 +98,7 @@ size_t k_norm_mask_bytes(const struct k_map *);
 /* Statistics unless `sums`, then apply. */
 int k_norm_forward(struct CUstream_st *, const struct k_norm *);
 int k_norm_statistics(struct CUstream_st *, const struct k_norm *); /* mean and rstd alone */
-int k_norm_apply(struct CUstream_st *, const struct k_norm *);   /* y again, from mean and rstd */
+int k_norm_apply(struct CUstream_st *, const struct k_norm *); /* y again, from mean and rstd */
 int k_norm_backward(struct CUstream_st *, const struct k_norm *);
 /* Evaluation: y from running statistics. */
 int k_norm_evaluate(struct CUstream_st *, const struct k_norm *, const float *mean,
@@ -155,9 +155,10 @@ int k_xent_backward(struct CUstream_st *, const struct k_xent *);
 
 /*
  * The contrastive loss (Khosla et al. 2020, L_out; Chen et al. 2020), tiled; op.h, OP_CONTRASTIVE.
- * Two passes over tiles of z z^T / temperature; memory O(views * n * d).
+ * Two passes over tiles of z z^T / temperature; memory O(views * n * d). F16: operands of products
+ * rounded to half precision.
  */
-enum k_contrast_method { K_CONTRAST_F32, K_CONTRAST_BF16X3, K_CONTRAST_BF16, K_CONTRAST_N };
+enum k_contrast_method { K_CONTRAST_F32, K_CONTRAST_F16, K_CONTRAST_N };
 struct k_contrast {
     int64_t n; /* samples; rows v*n + i */
     int views, d;
@@ -167,7 +168,7 @@ struct k_contrast {
     const float *z; /* [views*n, d] */
     const int32_t *labels;
     float *stats, *dz;
-    void *saved; /* from forward to backward: row statistics, class sums */
+    void *saved; /* from forward to backward: row statistics */
     void *workspace;
 };
 size_t k_contrast_saved(const struct k_contrast *);

@@ -1,7 +1,7 @@
 /*
- * Tensor cores by warp: products of 16 x 16 by 16 x 8 tiles of bf16 with f32 sums, and the loads
- * from shared memory that bring their operands into place (PTX ISA, "Warp-level matrix
- * instructions"; sm_80 and later). Who holds what, for lane = 4 * g + t:
+ * Tensor cores by warp: products of 16 x 16 by 16 x 8 tiles of half precision (IEEE 754, 11 bits of
+ * mantissa) with f32 sums, and the loads from shared memory that bring their operands into place
+ * (PTX ISA, "Warp-level matrix instructions"; sm_80 and later). Who holds what, for lane = 4 g + t:
  *
  *   A [16][16]  a[0] row g, a[1] row g + 8, columns 2t and 2t + 1; a[2], a[3] the same 8 columns on
  *   B [16][8]   b[0] rows 2t and 2t + 1, b[1] 8 rows on, column g
@@ -18,13 +18,21 @@
 
 #ifndef SUPCON_CUDA_EMULATION
 
-/* c += a b. */
-__device__ inline void mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2])
+/* x and y rounded to half precision, to nearest even; what is too large becomes infinite. */
+__device__ inline uint32_t f16_pair(float x, float y)
 {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    uint32_t pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(y), "f"(x));
+    return pair;
+}
+
+/* c += a b. */
+__device__ inline void mma_f16(float c[4], const uint32_t a[4], const uint32_t b[2])
+{
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
 /* Four 8 x 8 matrices; lane 8 i + j gives the address of row j of matrix i, 16 bytes. Each lane
@@ -76,10 +84,31 @@ struct mma_lane {
     const uint32_t *a, *b;
 };
 
+inline uint32_t f16_narrow(float x)
+{
+    uint32_t u = float_bits(x), sign = u >> 16 & 0x8000;
+    float size = fabsf(x);
+    if (x != x)
+        return 0x7fff;
+    if (size >= 65520)
+        return sign | 0x7c00;
+    if (size < 0x1p-14f)
+        return sign | (uint32_t)nearbyintf(size * 0x1p24f);
+    return sign | ((u & 0x7fffffff) - (112u << 23) + 0xfff + (u >> 13 & 1)) >> 13;
+}
+
+inline uint32_t f16_pair(float x, float y)
+{
+    return f16_narrow(x) | f16_narrow(y) << 16;
+}
+
 inline float mma_half(uint32_t word, int upper)
 {
-    struct bfloat16 x = {(uint16_t)(upper ? word >> 16 : word & 0xffff)};
-    return bf16_widen(x);
+    uint32_t h = upper ? word >> 16 : word & 0xffff;
+    float size = bits_float((h & 0x7fff) << 13) * 0x1p112f;
+    if ((h & 0x7c00) == 0x7c00)
+        size = h & 0x3ff ? NAN : INFINITY;
+    return h & 0x8000 ? -size : size;
 }
 
 /* Element [row][k] of A and [k][column] of B, from the lanes that hold them. */
@@ -123,10 +152,10 @@ inline void mma_warp(void **lanes, unsigned)
         }
 }
 
-inline void mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2])
+inline void mma_f16(float c[4], const uint32_t a[4], const uint32_t b[2])
 {
     mma_lane mine = {c, a, b};
-    emu_meet(EMU_HERE("mma_bf16"), 0xffffffffu, &mine, mma_warp);
+    emu_meet(EMU_HERE("mma_f16"), 0xffffffffu, &mine, mma_warp);
 }
 
 struct matrix_lane {

@@ -410,6 +410,7 @@ void emu_copy_later(void *to, const void *from, size_t bytes)
     expect_waited(EMU_HERE("an asynchronous copy"));
     if ((uintptr_t)to % bytes || (uintptr_t)from % bytes)
         give_up("an asynchronous copy is not aligned");
+    memset(to, 0xFF, bytes); /* from here on others must not read what was there */
     copies[(size_t)current].push_back(copy{to, from, bytes});
 }
 

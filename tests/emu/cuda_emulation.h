@@ -108,7 +108,8 @@ void emu_meet(const emu_place &, unsigned mask, void *mine,
               void (*fn)(void **lanes, unsigned mask));
 int emu_lane();
 
-/* Bytes that are copied only when the thread waits for them, at addresses of that alignment. */
+/* Bytes that are copied only when the thread waits for them, at addresses of that alignment; NaN
+ * lies there meanwhile, so that neither a reader too early nor one too late goes unnoticed. */
 void emu_copy_later(void *to, const void *from, size_t bytes);
 void emu_copies_done();
 

@@ -1,7 +1,8 @@
 /*
  * Losses against stored vectors, computed elsewhere in f64: features or logits, labels, expected
  * loss and gradient, and the loss's parameters in the metadata. The tolerances are those the
- * vectors ask of f32: 1e-5 relative in the loss, 1e-4 in the L2 norm of the gradient.
+ * vectors ask of f32, 1e-5 relative in the loss and 1e-4 in the L2 norm of the gradient, or those
+ * that the command line gives: golden_losses [DEVICE [LOSS GRADIENT]].
  */
 #include "base/safetensors.h"
 #include "objective/problem.h"
@@ -30,6 +31,10 @@ static const char *const names[] = {
 };
 
 enum { N_NAMES = sizeof names / sizeof *names };
+
+struct tolerances {
+    double loss, gradient;
+};
 
 struct vector {
     struct objective_conf conf;
@@ -94,7 +99,7 @@ static int read_vector(const struct st_file *f, struct vector *v, struct err *e)
                : 0;
 }
 
-static int compare(struct vector *v, struct err *e)
+static int compare(struct vector *v, const struct tolerances *t, struct err *e)
 {
     double loss = (double)v->problem.stats[STAT_LOSS], error = 0, norm = 0;
     reorder(v, v->gradient, v->x, false);
@@ -102,14 +107,14 @@ static int compare(struct vector *v, struct err *e)
         error += ((double)v->x[i] - v->want[i]) * ((double)v->x[i] - v->want[i]);
         norm += v->want[i] * v->want[i];
     }
-    if (!(fabs(loss - v->loss) <= 1e-5 * fabs(v->loss)))
+    if (!(fabs(loss - v->loss) <= t->loss * fabs(v->loss)))
         return err_set(e, EXIT_SOFTWARE, "loss %.9g, expected %.9g", loss, v->loss);
-    if (!(sqrt(error / norm) <= 1e-4))
+    if (!(sqrt(error / norm) <= t->gradient))
         return err_set(e, EXIT_SOFTWARE, "gradient off by %.3g", sqrt(error / norm));
     return 0;
 }
 
-static int check(struct device *dev, const char *path, struct err *e)
+static int check(struct device *dev, const char *path, const struct tolerances *t, struct err *e)
 {
     struct vector v = {0};
     struct st_file f;
@@ -118,7 +123,7 @@ static int check(struct device *dev, const char *path, struct err *e)
     int rc = read_vector(&f, &v, e);
     if (rc == 0) {
         reorder(&v, v.x, v.rows, true);
-        rc = loss_solve(dev, &v.problem, e) || compare(&v, e) ? -1 : 0;
+        rc = loss_solve(dev, &v.problem, e) || compare(&v, t, e) ? -1 : 0;
     }
     st_close(&f);
     free(v.x);
@@ -129,14 +134,16 @@ static int check(struct device *dev, const char *path, struct err *e)
     return rc;
 }
 
-/* On the CPU, or on the device that the command line names. */
 int main(int argc, char **argv)
 {
     const char *shared = getenv("SUPCON_SHARED");
     struct device dev = {0};
     struct device_options options = {.threads = 0};
+    struct tolerances t = {1e-5, 1e-4};
     struct err e = {0};
     int failures = 0;
+    if (argc > 3)
+        t = (struct tolerances){strtod(argv[2], NULL), strtod(argv[3], NULL)};
     if (device_open(&dev, argc > 1 ? argv[1] : "cpu", &options, &e)) {
         printf("Bail out! %s\n", e.msg);
         return 1;
@@ -149,7 +156,7 @@ int main(int argc, char **argv)
             printf("ok %d - %s # SKIP no stored vectors in SUPCON_SHARED\n", i + 1, names[i]);
             continue;
         }
-        int rc = check(&dev, path, &e);
+        int rc = check(&dev, path, &t, &e);
         printf("%sok %d - %s\n", rc ? "not " : "", i + 1, names[i]);
         if (rc)
             printf("# %s\n", e.msg);

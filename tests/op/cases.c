@@ -142,6 +142,20 @@ const struct op_case op_cases[] = {
      .attr = {.views = 3, .temperature = 0.1f, .scale = 2, .simclr = true}},
     {"simclr, anchors of view 0", OP_CONTRASTIVE, DT_F32, 23, 10, .k = 64,
      .attr = {.views = 2, .temperature = 0.5f, .scale = 1, .simclr = true, .anchors_one = true}},
+    /* networks in bf16; scores may then be computed with 11 bits, as TF32 has: in the gradient, and
+     * in a score of 10, some 2^-11 */
+    {"supcon, bf16", OP_CONTRASTIVE, DT_BF16, 129, 10, .k = 128, LOSS(2, 0.1f, 1), .tol_out = 1e-4,
+     .tol_grad = 2e-3},
+    {"supcon, bf16, narrow temperature", OP_CONTRASTIVE, DT_BF16, 40, 4, .k = 96, LOSS(2, 0.07f, 1),
+     .tol_out = 1e-4, .tol_grad = 2e-3},
+    {"supcon, bf16, wide embedding", OP_CONTRASTIVE, DT_BF16, 17, 4, .k = 300, LOSS(2, 0.1f, 1),
+     .tol_out = 1e-4, .tol_grad = 2e-3},
+    {"supcon, bf16, anchors of view 0, lonely", OP_CONTRASTIVE, DT_BF16, 30, 25, .k = 48,
+     .attr = {.views = 1, .temperature = 0.1f, .scale = 1, .anchors_one = true}, .tol_out = 1e-4,
+     .tol_grad = 2e-3},
+    {"simclr, bf16, ragged", OP_CONTRASTIVE, DT_BF16, 70, 10, .k = 33,
+     .attr = {.views = 2, .temperature = 0.5f, .scale = 1, .simclr = true}, .tol_out = 1e-4,
+     .tol_grad = 2e-3},
 };
 
 const int n_op_cases = sizeof op_cases / sizeof *op_cases;
