@@ -1,7 +1,7 @@
 /*
  * The contrastive loss alone, timed through the backend's contract: two calls, l2norm and
- * contrastive, forward and backward, with memory of their own. Nothing of graph or plan takes part,
- * so that the figure is the kernels'.
+ * contrastive, forward and backward, with memory of their own, as in a network that computes in the
+ * device's own choice. Nothing of graph or plan takes part, so that the figure is the kernels'.
  */
 #include "cmd/bench_loss.h"
 
@@ -70,6 +70,7 @@ static int place_tensors(struct bench *b, struct err *e)
                             .dout = &b->t[DZ]};
     b->loss = (struct call){.op = OP_CONTRASTIVE,
                             .name = "loss",
+                            .compute = b->dev.class->preferred,
                             .want_backward = true,
                             .n_in = 2,
                             .in = {&b->t[Z], &b->t[LABELS]},
@@ -153,16 +154,17 @@ static void report(const struct bench *b, double ms, double loss)
     size_t bytes = 0;
     for (int i = 0; i < b->n_blocks; i++)
         bytes += b->blocks[i].bytes;
-    const char *form = b->o->json
-                           ? "{\"loss_only\": true, \"rows\": %d, \"dim\": %d, \"device\": \"%s\", "
-                             "\"ms\": %.3f, \"views_per_s\": %.1f, \"gflops\": %.1f, "
-                             "\"memory_mib\": %.1f, \"loss\": %.9g}\n"
-                           : "contrastive loss, %d rows of %d on %s: %.3f ms, %.0f views/s, "
-                             "%.1f GFLOP/s, %.1f MiB (loss %.6g)\n";
+    const char *form =
+        b->o->json ? "{\"loss_only\": true, \"rows\": %d, \"dim\": %d, \"device\": \"%s\", "
+                     "\"dtype\": \"%s\", \"ms\": %.3f, \"views_per_s\": %.1f, "
+                     "\"gflops\": %.1f, "
+                     "\"memory_mib\": %.1f, \"loss\": %.9g}\n"
+                   : "contrastive loss, %d rows of %d on %s, network in %s: %.3f ms, %.0f views/s, "
+                     "%.1f GFLOP/s, %.1f MiB (loss %.6g)\n";
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    printf(form, b->o->rows, b->o->dim, b->dev.info.id, ms, rate, gflops, (double)bytes / 1048576.0,
-           loss);
+    printf(form, b->o->rows, b->o->dim, b->dev.info.id, dtype_name(b->loss.compute), ms, rate,
+           gflops, (double)bytes / 1048576.0, loss);
 #pragma GCC diagnostic pop
 }
 
