@@ -27,9 +27,9 @@ const uint64_t rounding = CUBLASLT_NUMERICAL_IMPL_FLAGS_HMMA |
 const algorithm_kind kinds[] = {
     {40, exact, CUBLASLT_REDUCTION_SCHEME_NONE, false, true, false, 0},
     {25, exact, CUBLASLT_REDUCTION_SCHEME_INPLACE, false, true, true, 0},
-    {21, rounding, CUBLASLT_REDUCTION_SCHEME_NONE, true, true, true, 300},
-    {24, exact, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, false, true, true, 900},
-    {7, exact, CUBLASLT_REDUCTION_SCHEME_NONE, false, false, true, 1200},
+    {21, rounding, CUBLASLT_REDUCTION_SCHEME_NONE, true, true, true, 400},
+    {24, exact, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, false, true, true, 1200},
+    {7, exact, CUBLASLT_REDUCTION_SCHEME_NONE, false, false, true, 3000},
 };
 
 /* What the heuristic recommends, in this order. */

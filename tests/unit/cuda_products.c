@@ -16,7 +16,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { ROWS = 6, WIDTH = 200, OUTPUTS = 128 };
+enum { ROWS = 3, WIDTH = 67, OUTPUTS = 128 };
 
 /* A layer with its ReLU; tensors of its gradients have no memory. */
 struct layer {
@@ -107,7 +107,7 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* One expected without a way may be fused or apart: a copy is about as fast. */
+/* One expected without a way may be fused or apart: beside a slow product neither shows. */
 static bool is_choice(const char *text, const char *expected)
 {
     static const char library[] = "cublasLt ";
@@ -135,7 +135,7 @@ static void expect_choices(bool deterministic, const char *forward, const char *
 static void order_of_sums_is_fixed_under_deterministic(void **state)
 {
     (void)state;
-    expect_choices(true, "24:", "24:", "fused/24:");
+    expect_choices(true, "24:", "24:", "24:");
 }
 
 static void fastest_is_taken_where_nothing_is_asked_of_it(void **state)
@@ -148,7 +148,7 @@ static void tf32_is_taken_where_it_is_allowed(void **state)
 {
     (void)state;
     setenv("SUPCON_CUDA_TF32", "on", 1);
-    expect_choices(true, "21=", "21=", "fused/21="); /* with all its bytes */
+    expect_choices(true, "21=", "21=", "21="); /* with all its bytes */
     unsetenv("SUPCON_CUDA_TF32");
 }
 
