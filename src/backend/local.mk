@@ -14,7 +14,7 @@ libsupcon_a_SOURCES += src/backend/cpu/contrast_avx2.c src/backend/cpu/contrast_
 	src/backend/cpu/traffic.c src/backend/cpu/update.c src/backend/cpu/xent.c
 
 # The CUDA backend: a shared object that the program loads. Its kernels are nvcc's.
-cuda_sources = src/backend/cuda/batchnorm.c src/backend/cuda/check.c src/backend/cuda/contrastive.c \
+cuda_sources = src/backend/cuda/aside.c src/backend/cuda/batchnorm.c src/backend/cuda/check.c src/backend/cuda/contrastive.c \
 	src/backend/cuda/conv.c src/backend/cuda/conv_choose.c src/backend/cuda/cudnn_engine.c \
 	src/backend/cuda/cudnn_graph.c src/backend/cuda/device.c src/backend/cuda/elementwise.c \
 	src/backend/cuda/globalpool.c src/backend/cuda/kernels.c src/backend/cuda/l2norm.c \

@@ -132,6 +132,9 @@ struct device;
 /* One op on one backend. All return 0 or -1 with *e set. */
 struct kernel {
     bool can_add; /* backward() can add to din[0] (call.adds) */
+    bool lingers; /* calls with `multi`: what backward() has begun may still be at work, and use
+                     what it reads, `saved` and `scratch`, until the next backward() of a kernel
+                     that lingers, or until the backend's multi_end() */
     int (*prepare)(struct device *, struct call *,
                    struct err *); /* may allocate; before addresses are known */
     int (*bind)(struct device *, struct call *,

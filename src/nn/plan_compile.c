@@ -162,7 +162,7 @@ static void set_extents(struct plan *p)
                                      : at->pass == PASS_BACKWARD ? bytes[1]
                                                                  : 0,
                             .first = i,
-                            .last = i};
+                            .last = at->until};
     }
 }
 
@@ -267,13 +267,15 @@ static int bind(struct plan *p, struct err *e)
 /* Outputs are repeated where memory is dearer than time. */
 static struct schedule_can abilities(const struct backend_class *class)
 {
-    struct schedule_can can = {0, 0};
+    struct schedule_can can = {0};
     for (int op = 0; op < OP_N; op++) {
         const struct kernel *k = class->kernels[op];
         if (k && k->again && class->spares_memory)
             can.again |= 1u << op;
         if (k && k->can_add)
             can.add |= 1u << op;
+        if (k && k->lingers && class->multi_new)
+            can.linger |= 1u << op;
     }
     return can;
 }

@@ -34,6 +34,7 @@ static void touch(struct builder *b, int buffer)
 
 static void push(struct builder *b, struct schedule_step step)
 {
+    step.until = b->s->n_steps;
     b->s->steps[b->s->n_steps++] = step;
 }
 
@@ -246,6 +247,37 @@ static void backward_node(struct builder *b, int n)
     accumulate(b, node, n);
 }
 
+static bool lingers(const struct builder *b, int step)
+{
+    const struct schedule_step *s = &b->s->steps[step];
+    return s->pass == PASS_BACKWARD && (b->can.linger >> b->g->nodes[s->node].op & 1u);
+}
+
+static void keep(struct builder *b, int buffer, int until)
+{
+    if (buffer >= 0 && b->s->buffers[buffer].last < until)
+        b->s->buffers[buffer].last = until;
+}
+
+/* What a lingering step reads stays until the next such step begins, or to the end. */
+static void linger(struct builder *b)
+{
+    int until = b->s->n_steps - 1;
+    for (int i = b->s->n_steps - 1; i >= b->s->n_forward; i--) {
+        if (!lingers(b, i))
+            continue;
+        const struct schedule_node *at = &b->s->nodes[b->s->steps[i].node];
+        const struct node *node = &b->g->nodes[b->s->steps[i].node];
+        for (int k = 0; k < node->n_in; k++)
+            if (op_backward_reads(node->op) & 1u << k)
+                keep(b, at->bin[k], until);
+        keep(b, at->dout, until);
+        keep(b, at->saved, until);
+        b->s->steps[i].until = until;
+        until = i - 1;
+    }
+}
+
 static void keep_to_the_end(struct builder *b)
 {
     int end = b->s->n_steps - 1;
@@ -295,6 +327,7 @@ struct schedule *schedule_new(const struct graph *g, const struct schedule_can *
         forward(&b);
         for (int n = g->n_nodes - 1; g->training && n >= 0; n--)
             backward_node(&b, n);
+        linger(&b);
         keep_to_the_end(&b);
     }
     free(b.wanted);

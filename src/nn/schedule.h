@@ -39,7 +39,8 @@ enum pass { PASS_FORWARD, PASS_BACKWARD, PASS_ACCUMULATE, PASS_AGAIN };
 struct schedule_step {
     enum pass pass;
     int node;
-    int y, x; /* PASS_ACCUMULATE: buffers, y += x; PASS_AGAIN: y is written */
+    int y, x;  /* PASS_ACCUMULATE: buffers, y += x; PASS_AGAIN: y is written */
+    int until; /* the last step during which it may still be at work: mostly itself */
 };
 
 struct schedule_node {
@@ -58,8 +59,9 @@ struct schedule {
 
 /* What the device's kernels can do, bit i for op i. */
 struct schedule_can {
-    unsigned again; /* compute the output once more */
-    unsigned add;   /* add to the gradient of input 0 rather than write it */
+    unsigned again;  /* compute the output once more */
+    unsigned add;    /* add to the gradient of input 0 rather than write it */
+    unsigned linger; /* be at work until the next backward() of such an op begins, or to the end */
 };
 
 /* NULL: out of memory. */

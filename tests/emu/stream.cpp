@@ -234,6 +234,20 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags)
     return emu_state();
 }
 
+/* Nothing here is ahead of anything else for its priority. */
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *out, unsigned flags, int priority)
+{
+    return priority > 0 || priority < -5 ? emu_error(cudaErrorInvalidValue)
+                                         : cudaStreamCreateWithFlags(out, flags);
+}
+
+cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest)
+{
+    *least = 0;
+    *greatest = -5;
+    return emu_state();
+}
+
 cudaError_t cudaStreamCreate(cudaStream_t *out)
 {
     return cudaStreamCreateWithFlags(out, cudaStreamDefault);

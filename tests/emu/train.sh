@@ -10,7 +10,7 @@ fi
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
 SUPCON_BACKEND_PATH=${module%/*}
 export SUPCON_BACKEND_PATH
-echo "1..22"
+echo "1..23"
 
 # gpu NAME OPTION...: a short run on the emulated device.
 gpu() {
@@ -67,6 +67,10 @@ result "and the plan names them"
 rm -r "$XDG_CACHE_HOME/supcon/plans"
 SUPCON_CUDA_GRAPH=off SUPCON_EMULATION_DELAY=1 gpu sums-late --set model.dtype=bf16 && same_weights sums sums-late 00000004
 result "late, call by call, and compiled again, with the same bits"
+
+SUPCON_CUDA_FORK=off SUPCON_CUDA_GRAPH=off gpu straight && same_weights gpu-supcon straight 00000004 &&
+    SUPCON_CUDA_GRAPH=off SUPCON_EMULATION_DELAY=1 gpu aside && same_weights gpu-supcon aside 00000004
+result "gradients of weights beside the rest, late, or in turn give the same bits"
 
 gpu cut --set train.max_iters=2 &&
     timeout 100 "$supcon" --batch --format none --resume "$work/cut" --set train.max_iters=4 2>"$work/err" &&

@@ -224,5 +224,5 @@ def start(run):
 
 
 STEPS = [('ceilings', 30, ceilings), ('engines', 60, engines), ('r18-2048', 130, step('r18-2048')), ('r18-256', 100, step('r18-256')), ('overlap', 40, switch('overlap', 'SUPCON_CUDA_OVERLAP', 128)),
-         ('sums-step', 40, switch('sums', 'SUPCON_CUDA_SUMS', 128)), ('plan', 30, plan), ('loss', 70, loss),
+         ('fork', 40, switch('fork', 'SUPCON_CUDA_FORK', 128)), ('sums-step', 40, switch('sums', 'SUPCON_CUDA_SUMS', 128)), ('plan', 30, plan), ('loss', 70, loss),
          ('whole-training', 60, whole_training), ('start', 40, start), ('r50-512', 120, step('r50-512'))]

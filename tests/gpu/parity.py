@@ -177,7 +177,7 @@ def augmentation(run):
 
 
 def repeats(run):
-    """The same bits again: a second run, without capture, without overlap, and resumed."""
+    """The same bits again: a second run, without capture, without overlap, in one stream, and resumed."""
     settings = {'train.max_iters': 6, 'checkpoint.every_iters': 1, 'augment.policy': 'simaugment', 'optimizer.lr': 0.05}
     for dtype in ('f32', 'bf16'):
         once = small.train(run, f'once-{dtype}', run.device, {**settings, 'model.dtype': dtype})
@@ -187,6 +187,8 @@ def repeats(run):
         run.record(f'capture.{dtype}', small.differing_files(once, eager, 6), 'SUPCON_CUDA_GRAPH=off ' + shell_words(eager.command))
         apart = small.train(run, f'apart-{dtype}', run.device, {**settings, 'model.dtype': dtype}, env={'SUPCON_CUDA_OVERLAP': 'off'})
         run.record(f'overlap.{dtype}', small.differing_files(once, apart, 6), 'SUPCON_CUDA_OVERLAP=off ' + shell_words(apart.command))
+        straight = small.train(run, f'straight-{dtype}', run.device, {**settings, 'model.dtype': dtype}, env={'SUPCON_CUDA_FORK': 'off'})
+        run.record(f'fork.{dtype}', small.differing_files(once, straight, 6), 'SUPCON_CUDA_FORK=off ' + shell_words(straight.command))
         again = small.resume(run, once, f'again-{dtype}', 3)
         run.record(f'resume.{dtype}', small.differing_files(once, again, 6), again.command)
 
@@ -253,5 +255,5 @@ def sanitizer(run):
 STEPS = [('devices', 30, devices), ('refusals', 30, refusals), ('ops', 90, ops), ('golden-losses', 60, golden_losses),
          ('golden-models', 80, golden_models), ('gradients', 60, gradients), ('trajectory', 120, trajectory),
          ('sums', 40, sums), ('augmentation', 40, augmentation),
-         ('repeats', 100, repeats), ('moves', 40, moves), ('divergence', 20, divergence), ('stopping', 40, stopping), ('memory', 60, memory),
+         ('repeats', 110, repeats), ('moves', 40, moves), ('divergence', 20, divergence), ('stopping', 40, stopping), ('memory', 60, memory),
          ('sanitizer', 120, sanitizer)]

@@ -262,6 +262,23 @@ static void backward(struct machine *m, int n)
                  weight(m->g, n, i) * dout + (i == 0 && at->adds ? read_buffer(m, at->din[i]) : 0));
 }
 
+/* What a step that still is at work reads is there; `now` is done. */
+static void check_at_work(struct machine *m, int now)
+{
+    for (int i = 0; i < now; i++) {
+        const struct schedule_step *s = &m->s->steps[i];
+        const struct node *node = &m->g->nodes[s->node];
+        const struct schedule_node *at = &m->s->nodes[s->node];
+        if (s->pass != PASS_BACKWARD || s->until < now)
+            continue;
+        must_hold(m, at->saved, constant(s->node), "saved state, still at work", s->node);
+        must_hold(m, at->dout, m->x.grad[node->out], "gradient, still at work", s->node);
+        for (int k = 0; k < node->n_in; k++)
+            if (op_backward_reads(node->op) & 1u << k)
+                must_hold(m, at->bin[k], input_of(m, s->node, k), "input, still at work", s->node);
+    }
+}
+
 static void run_steps(struct machine *m)
 {
     for (int i = 0; i < m->s->n_steps; i++) {
@@ -280,6 +297,7 @@ static void run_steps(struct machine *m)
             fill(m, s->y, read_buffer(m, s->y) + read_buffer(m, s->x));
             break;
         }
+        check_at_work(m, i);
     }
 }
 
@@ -323,7 +341,8 @@ static void random_graphs_compute_the_right_gradients_in_little_memory(void **st
         struct graph *g = random_graph(&r);
         struct schedule_can can = {
             .again = rng_below(&r, 2) ? 1u << OP_BATCHNORM | 1u << OP_RELU : 0,
-            .add = rng_below(&r, 2) ? 1u << OP_CONV | 1u << OP_LINEAR | 1u << OP_RELU : 0};
+            .add = rng_below(&r, 2) ? 1u << OP_CONV | 1u << OP_LINEAR | 1u << OP_RELU : 0,
+            .linger = rng_below(&r, 2) ? 1u << OP_CONV | 1u << OP_BATCHNORM : 0};
         struct schedule *s = schedule_new(g, &can);
         assert_non_null(s);
         struct machine m = {.g = g, .s = s, .seed = seed};
@@ -438,6 +457,37 @@ static void a_kernel_adds_to_a_gradient_that_is_there(void **state)
     graph_free(g);
 }
 
+/* Each until the next one begins, the last to the end; the others are done when they are done. */
+static void lingering_steps_end_where_the_next_one_begins(void **state)
+{
+    (void)state;
+    const struct schedule_can can = {.linger = 1u << OP_CONV};
+    struct graph *g = graph_new(DT_F32, true);
+    int labels = graph_input(g, "labels", DT_I32, 1, (int64_t[]){2});
+    int x = graph_input(g, "images", DT_F32, 4, (int64_t[]){2, 3, 8, 8});
+    x = graph_relu(g, graph_conv(g, "conv1", x, 4, 3, 1, 1, false));
+    x = graph_relu(g, graph_conv(g, "conv2", x, 4, 3, 1, 1, false));
+    graph_xent(g, "loss", graph_linear(g, "fc", graph_globalpool(g, x), 10), labels,
+               &(struct op_attr){.views = 1});
+    struct schedule *s = schedule_new(g, &can);
+    int at[2], n = 0;
+    for (int i = 0; i < s->n_steps; i++) {
+        bool lingers =
+            s->steps[i].pass == PASS_BACKWARD && g->nodes[s->steps[i].node].op == OP_CONV;
+        if (lingers)
+            at[n++] = i;
+        else
+            assert_int_equal(s->steps[i].until, i);
+    }
+    assert_int_equal(n, 2);
+    assert_int_equal(s->steps[at[0]].until, at[1] - 1);
+    assert_int_equal(s->steps[at[1]].until, s->n_steps - 1);
+    int saved = s->nodes[s->steps[at[0]].node].saved;
+    assert_int_equal(s->buffers[saved].last, at[1] - 1);
+    schedule_free(s);
+    graph_free(g);
+}
+
 static void evaluation_has_forward_steps_alone(void **state)
 {
     (void)state;
@@ -467,6 +517,7 @@ int main(void)
         cmocka_unit_test(the_first_layer_has_no_gradient_of_the_images),
         cmocka_unit_test(additions_pass_their_gradient_on),
         cmocka_unit_test(a_kernel_adds_to_a_gradient_that_is_there),
+        cmocka_unit_test(lingering_steps_end_where_the_next_one_begins),
         cmocka_unit_test(evaluation_has_forward_steps_alone),
     };
     return cmocka_run_group_tests_name("nn_schedule", tests, NULL, NULL);

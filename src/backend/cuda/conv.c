@@ -2,7 +2,8 @@
  * Convolution: shapes and places of its operands, and up to three passes by cuDNN whose plans are
  * chosen by timing (conv_choose.c). The packed weights are made once per step and serve the forward
  * pass and the gradient of the data; the gradient of the weights is unpacked into the store; all
- * layers of a plan do both together (multi.h). A gradient that nobody wants is not computed.
+ * layers of a plan do both together (multi.h), and the gradients of the weights run aside
+ * (aside.c). A gradient that nobody wants is not computed.
  */
 #include "backend/cuda/conv.h"
 #include "backend/cuda/multi.h"
@@ -13,9 +14,9 @@ struct conv {
     struct dnn_shape shape;
     struct conv_pass_plan pass[N_CONV_PASSES];
     struct k_filter filter;
-    size_t sums_at;                 /* within saved */
-    size_t dw_at, bias_at, plan_at; /* places: of the packed gradient of the weights, see
-                                       gradient(); the others within the scratch of the backward
+    size_t sums_at;                                /* within saved */
+    size_t dw_at, bias_at, plan_at[N_CONV_PASSES]; /* places: of the packed gradient of the weights,
+                                       see gradient(); the others within the scratch of the backward
                                        pass */
 };
 
@@ -92,11 +93,8 @@ static size_t sums_bytes(const struct dnn_shape *s)
 
 static void reserve(struct call *c, struct conv *v)
 {
-    const struct conv_pass_plan *data = &v->pass[CONV_DATA], *weights = &v->pass[CONV_WEIGHTS];
+    const struct conv_pass_plan *weights = &v->pass[CONV_WEIGHTS];
     struct k_map y = cuda_map(c->out);
-    size_t plan = data->plan.workspace_bytes;
-    if (weights->plan.workspace_bytes > plan)
-        plan = weights->plan.workspace_bytes;
     c->scratch_bytes[0] = v->pass[CONV_FORWARD].plan.workspace_bytes;
     struct dnn_shape wide = v->shape;
     wide.type[DNN_W] = CUDNN_DATA_FLOAT;
@@ -109,8 +107,11 @@ static void reserve(struct call *c, struct conv *v)
     c->saved_bytes = packed + (c->multi ? dw : 0);
     v->dw_at = c->multi ? packed : 0;
     v->bias_at = c->multi ? 0 : dw;
-    v->plan_at = v->bias_at + (bias_wanted(c) ? aligned(k_bias_backward_workspace(&y)) : 0);
-    c->scratch_bytes[1] = v->plan_at + plan;
+    v->plan_at[CONV_DATA] =
+        v->bias_at + (bias_wanted(c) ? aligned(k_bias_backward_workspace(&y)) : 0);
+    v->plan_at[CONV_WEIGHTS] =
+        v->plan_at[CONV_DATA] + aligned(v->pass[CONV_DATA].plan.workspace_bytes);
+    c->scratch_bytes[1] = v->plan_at[CONV_WEIGHTS] + weights->plan.workspace_bytes;
 }
 
 static int prepare(struct device *dev, struct call *c, struct err *e)
@@ -145,7 +146,6 @@ static int bind(struct device *dev, struct call *c, struct err *e)
     (void)dev;
     void *x = c->in[0]->data, *x_again = c->bin[0] ? c->bin[0]->data : x;
     void *dx = c->din[0] ? c->din[0]->data : NULL, *dy = c->dout ? c->dout->data : NULL;
-    void *workspace = at(c->scratch[1], v->plan_at);
     float *sums = v->pass[CONV_FORWARD].graph.sums ? at(c->saved, v->sums_at) : NULL;
     c->sums = sums;
     void *const data[N_CONV_PASSES][DNN_ALL] = {
@@ -155,8 +155,9 @@ static int bind(struct device *dev, struct call *c, struct err *e)
     };
     for (int pass = 0; pass < N_CONV_PASSES; pass++)
         if (v->pass[pass].plan.plan &&
-            dnn_plan_bind(&v->pass[pass].plan, data[pass],
-                          pass == CONV_FORWARD ? c->scratch[0] : workspace, e))
+            dnn_plan_bind(
+                &v->pass[pass].plan, data[pass],
+                pass == CONV_FORWARD ? c->scratch[0] : at(c->scratch[1], v->plan_at[pass]), e))
             return err_prefix(e, "%s", c->name);
     return 0;
 }
@@ -208,14 +209,35 @@ static int forward(struct device *dev, struct call *c, struct err *e)
     return c->n_in > 2 ? CU(e, k_bias(cuda_of(dev)->compute, &y, c->out->data, c->in[2]->data)) : 0;
 }
 
+/* Nothing waits for it where all layers unpack theirs in the end. */
+static bool goes_aside(const struct device *dev, const struct call *c)
+{
+    return c->multi && cuda_of(dev)->forks;
+}
+
+static int gradient_of_weights(struct device *dev, const struct call *c, struct err *e)
+{
+    const struct dnn_plan *plan = &((const struct conv *)c->impl)->pass[CONV_WEIGHTS].plan;
+    if (!plan->plan)
+        return 0;
+    if (!goes_aside(dev, c))
+        return dnn_plan_run(plan, dev, e) || unpack(dev, c, e) ? -1 : 0;
+    if (cuda_aside_begin(cuda_of(dev), e))
+        return -1;
+    struct err ignored;
+    int rc = dnn_plan_run(plan, dev, e);
+    return cuda_aside_end(cuda_of(dev), rc ? &ignored : e) || rc ? -1 : 0;
+}
+
 static int backward(struct device *dev, struct call *c, struct err *e)
 {
     const struct conv *v = c->impl;
     struct k_map y = cuda_map(c->out);
+    if (goes_aside(dev, c) && (cuda_join(cuda_of(dev), e) || cuda_fork(cuda_of(dev), e)))
+        return -1;
     if (v->pass[CONV_DATA].plan.plan && dnn_plan_run(&v->pass[CONV_DATA].plan, dev, e))
         return -1;
-    if (v->pass[CONV_WEIGHTS].plan.plan &&
-        (dnn_plan_run(&v->pass[CONV_WEIGHTS].plan, dev, e) || unpack(dev, c, e)))
+    if (gradient_of_weights(dev, c, e))
         return -1;
     if (!bias_wanted(c))
         return 0;
@@ -232,6 +254,7 @@ static void done(struct device *dev, struct call *c)
 }
 
 const struct kernel cuda_conv = {.can_add = true,
+                                 .lingers = true,
                                  .prepare = prepare,
                                  .bind = bind,
                                  .forward = forward,

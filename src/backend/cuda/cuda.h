@@ -3,9 +3,9 @@
  * kernels' contract instances.
  *
  * Everything is enqueued on the compute stream, in the order of the calls; that stream is the
- * backend's only notion of "before". The copy stream carries host memory into staging buffers ahead
- * of it; events tie the two together. The communication stream is for what several GPUs tell each
- * other. Nothing in a training step waits for the device.
+ * backend's notion of "before". Gradients of weights run aside (aside.c). The copy stream carries
+ * host memory into staging buffers ahead of it; events tie the two together. The communication
+ * stream is for what several GPUs tell each other. Nothing in a training step waits for the device.
  */
 #ifndef SUPCON_BACKEND_CUDA_CUDA_H
 #define SUPCON_BACKEND_CUDA_CUDA_H
@@ -41,7 +41,9 @@ struct cuda {      /* device->impl */
     bool tf32;     /* f32 products may be rounded to TF32 */
     bool sums;     /* convolutions may make the sums of batch-norms */
     bool recording;
-    cudaStream_t compute, copy, communication;
+    cudaStream_t compute, side, copy, communication;
+    bool forks, forked; /* work may go aside; it is there, and not joined yet */
+    cudaEvent_t fork, join;
     cudnnHandle_t dnn;
     cudnnBackendDescriptor_t gpu; /* NULL, or the properties of a GPU that is not here */
     cublasLtHandle_t blas;
@@ -86,6 +88,14 @@ int cuda_accumulate(struct device *, struct tensor *y, const struct tensor *x, s
 int cuda_sync(struct device *, struct err *);
 /* Random numbers of [-1, 1) in device memory, bf16 or f32, for timing; freed with cuda_free(). */
 int cuda_noise(struct device *, size_t bytes, enum dtype, void **, struct err *);
+
+/* aside.c */
+int cuda_aside_init(struct cuda *, struct err *);
+void cuda_aside_done(struct cuda *);
+int cuda_fork(struct cuda *, struct err *);
+int cuda_aside_begin(struct cuda *, struct err *);
+int cuda_aside_end(struct cuda *, struct err *);
+int cuda_join(struct cuda *, struct err *);
 
 /* transfer.c */
 int cuda_upload(struct device *, struct tensor *dst, const void *src, struct err *);

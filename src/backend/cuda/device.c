@@ -4,7 +4,9 @@
  * cause and one sentence.
  *
  * Environment: SUPCON_CUDA_GRAPH=off runs steps call by call, SUPCON_CUDA_OVERLAP=off begins a
- * kernel when the one before has ended, SUPCON_CUDA_TF32=on lets f32 products be rounded to TF32.
+ * kernel when the one before has ended, SUPCON_CUDA_SUMS=off leaves all sums to batch-norms,
+ * SUPCON_CUDA_FORK=off puts nothing aside, SUPCON_CUDA_TF32=on lets f32 products be rounded to
+ * TF32.
  */
 #include "backend/cuda/multi.h"
 #include "backend/module.h"
@@ -173,8 +175,12 @@ static int first_use(const struct device *dev, struct err *e)
 
 static int open_streams(struct cuda *c, struct err *e)
 {
-    cudaStream_t *streams[] = {&c->compute, &c->copy, &c->communication};
-    for (int i = 0; i < 3; i++)
+    cudaStream_t *streams[] = {&c->copy, &c->communication};
+    int least = 0, greatest = 0;
+    if (CU(e, cudaDeviceGetStreamPriorityRange(&least, &greatest)) ||
+        CU(e, cudaStreamCreateWithPriority(&c->compute, cudaStreamNonBlocking, greatest)))
+        return -1;
+    for (int i = 0; i < 2; i++)
         if (CU(e, cudaStreamCreateWithFlags(streams[i], cudaStreamNonBlocking)))
             return -1;
     return CU(e,
@@ -196,6 +202,7 @@ static void close_device(struct device *dev)
         return;
     if (c->compute)
         (void)cudaStreamSynchronize(c->compute);
+    cuda_aside_done(c);
     cuda_letters_done(c);
     cuda_staging_done(c);
     cuda_free(dev, c->squares, c->squares_bytes);
@@ -217,7 +224,8 @@ static void close_device(struct device *dev)
 static int open_all(struct device *dev, struct err *e)
 {
     struct cuda *c = cuda_of(dev);
-    if (first_use(dev, e) || open_streams(c, e) || cuda_letters_init(c, e) || open_libraries(c, e))
+    if (first_use(dev, e) || open_streams(c, e) || cuda_aside_init(c, e) ||
+        cuda_letters_init(c, e) || open_libraries(c, e))
         return -1;
     (void)k_overlap(!is_set("SUPCON_CUDA_OVERLAP", "off"));
     if (!dev->tuning)
@@ -243,6 +251,7 @@ static int open_device(struct device *dev, int index, const struct device_option
     c->index = index;
     c->tf32 = is_set("SUPCON_CUDA_TF32", "on");
     c->sums = !is_set("SUPCON_CUDA_SUMS", "off");
+    c->forks = !is_set("SUPCON_CUDA_FORK", "off");
     snprintf(c->tuning_prefix, sizeof c->tuning_prefix, "cuda %.60s|%.70s%s%s", info.name,
              info.libraries, o->deterministic ? ", deterministic" : "", c->tf32 ? ", TF32" : "");
     if (open_all(dev, e) == 0)

@@ -103,7 +103,7 @@ int cuda_accumulate(struct device *dev, struct tensor *y, const struct tensor *x
 int cuda_sync(struct device *dev, struct err *e)
 {
     struct cuda *c = cuda_of(dev);
-    if (CU(e, cudaEventRecord(c->idle, c->compute)))
+    if (cuda_join(c, e) || CU(e, cudaEventRecord(c->idle, c->compute)))
         return -1;
     return CU(e, cudaEventSynchronize(c->idle));
 }

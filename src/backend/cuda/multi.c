@@ -47,6 +47,8 @@ int cuda_multi_begin(struct device *dev, void *multi, struct err *e)
 int cuda_multi_end(struct device *dev, void *multi, struct err *e)
 {
     const struct multi *m = multi;
+    if (cuda_join(cuda_of(dev), e))
+        return -1;
     return CU(e, k_unpack_filters(cuda_of(dev)->compute, m->unpack, m->n_unpack));
 }
 

@@ -29,7 +29,7 @@ int cuda_record_end(struct device *dev, void **recording, struct err *e)
     cudaGraph_t graph = NULL;
     cudaGraphExec_t exec = NULL;
     *recording = NULL;
-    c->recording = false;
+    c->recording = c->forked = false;
     if (CU(e, cudaStreamEndCapture(c->compute, &graph)))
         return -1;
     int rc = CU(e, cudaGraphInstantiate(&exec, graph, 0));
