@@ -31,9 +31,9 @@
  * that take the tensor cores 410 to 510; 134 MB each way from the second-level cache, 0.025 ms.
  * Five small kernels, 0.015 ms. In all 0.15 ms if everything overlaps, 0.25 if nothing does.
  *
- * Resources: 128 threads. f16 forward at most 168 registers and 68 KiB of shared memory, three
- * blocks per multiprocessor; backward 255 (128 gradients, 64 rows, 16 products) and 51 KiB, two
- * blocks. Everything is summed in one order: spans by their numbers, then rows in a tree.
+ * Resources: 128 threads, at most 99 KiB of shared memory. f16 takes 68 KiB; forward at most 168
+ * registers, three blocks per multiprocessor; backward 255 (128 gradients, 64 rows, 16 products),
+ * two blocks. Everything is summed in one order: spans by their numbers, then rows in a tree.
  */
 #ifndef SUPCON_KERNELS_CONTRAST_H
 #define SUPCON_KERNELS_CONTRAST_H

@@ -89,24 +89,32 @@ static __global__ void __launch_bounds__(CONTRAST_THREADS, CONTRAST_PULL_BLOCKS)
     store_gradient(c, out, w.row0, w.last * CONTRAST_CHUNK, width);
 }
 
+/* Four elements of a row. */
 static __global__ void contrast_gather(struct contrast c)
 {
     grid_wait();
     int64_t i = (int64_t)blockIdx.x * GATHER_THREADS + threadIdx.x;
-    int row = (int)(i / c.d), at = (int)(i % c.d);
-    float sum = 0;
+    int vectors = c.cut.width / 4, row = (int)(i / vectors), at = (int)(i % vectors) * 4;
+    float sum[4] = {0, 0, 0, 0};
     if (row >= c.m)
         return;
-    for (int span = 0; span < c.cut.spans; span++)
-        sum += c.partial[((int64_t)span * c.cut.rows + row) * c.cut.width + at];
-    c.dz[i] = c.gradient_factor * sum;
+    for (int span = 0; span < c.cut.spans; span++) {
+        int64_t from = ((int64_t)span * c.cut.rows + row) * c.cut.width + at;
+        float4 x = *reinterpret_cast<const float4 *>(c.partial + from);
+        sum[0] += x.x;
+        sum[1] += x.y;
+        sum[2] += x.z;
+        sum[3] += x.w;
+    }
+    for (int k = 0; k < 4 && at + k < c.d; k++)
+        c.dz[(int64_t)row * c.d + at + k] = c.gradient_factor * sum[k];
 }
 
 /* --- launches --- */
 
 template <int METHOD, bool WHOLE, int PART> static struct contrast_pass pull(void)
 {
-    typedef struct contrast_plan<METHOD, WHOLE, CONTRAST_PULL, PART> plan;
+    typedef struct contrast_plan<METHOD, WHOLE, PART> plan;
     struct contrast_pass pass = {contrast_pull<plan>, plan::SHARED_BYTES};
     return pass;
 }
@@ -122,6 +130,7 @@ int k_contrast_backward(struct CUstream_st *stream, const struct k_contrast *k)
         rc = contrast_walk(stream, &c, passes, k->method, c.cut.chunks);
     if (rc)
         return rc;
-    return LAUNCH(contrast_gather, (unsigned)ceil_div((int64_t)c.m * c.d, GATHER_THREADS),
+    return LAUNCH(contrast_gather,
+                  (unsigned)ceil_div((int64_t)c.m * c.cut.width / 4, GATHER_THREADS),
                   GATHER_THREADS, 0, stream, c);
 }

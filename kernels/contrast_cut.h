@@ -18,8 +18,7 @@ enum {
     CONTRAST_ROWS = 128,  /* of a block */
     CONTRAST_CHUNK = 128, /* elements of a row that are in shared memory at once */
     CONTRAST_THREADS = 128,
-    CONTRAST_LOOK = 64, /* columns of a tile, forward */
-    CONTRAST_PULL = 32, /* backward, where gradients take the registers */
+    CONTRAST_TILE = 64, /* columns that are loaded at once */
     CONTRAST_STEP = 64, /* rows of z are padded to a multiple of it */
 };
 
@@ -41,7 +40,7 @@ HD struct contrast_cut contrast_cut_of(int64_t m, int d, int blocks)
     c.spans =
         c.row_blocks <= full / 2 ? full / c.row_blocks : (int)ceil_div(2 * full, c.row_blocks);
     c.spans = c.spans > c.row_blocks ? c.row_blocks : c.spans;
-    c.span = (int)round_up(ceil_div(c.rows, c.spans), CONTRAST_LOOK);
+    c.span = (int)round_up(ceil_div(c.rows, c.spans), CONTRAST_TILE);
     c.spans = (int)ceil_div(c.rows, c.span);
     return c;
 }

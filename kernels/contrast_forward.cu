@@ -185,7 +185,7 @@ static __global__ void contrast_statistics(struct contrast c)
 
 template <int METHOD, bool WHOLE, int PART> static struct contrast_pass look(void)
 {
-    typedef struct contrast_plan<METHOD, WHOLE, CONTRAST_LOOK, PART> plan;
+    typedef struct contrast_plan<METHOD, WHOLE, PART> plan;
     struct contrast_pass pass = {contrast_look<plan>, plan::SHARED_BYTES};
     return pass;
 }

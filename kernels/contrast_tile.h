@@ -37,18 +37,18 @@ HD int contrast_element(int method)
 }
 
 /*
- * How a kernel walks over columns, at compile time. A step brings COLUMNS columns, of which PART
+ * How a kernel walks over columns, at compile time. A step brings a tile of columns, of which PART
  * are multiplied at a time, as many as the registers hold products of. WHOLE: a row is one chunk,
  * the block's rows are loaded once; else rows come with the columns, chunk by chunk, and a step
  * brings PART columns. With two stages one is loaded while the other is multiplied. At most 99 KiB,
  * which a block may have on every GPU since sm_80.
  */
-template <int METHOD_, bool WHOLE_, int COLUMNS_, int PART_> struct contrast_plan {
+template <int METHOD_, bool WHOLE_, int PART_> struct contrast_plan {
     enum {
         F32 = METHOD_ == K_CONTRAST_F32,
         WHOLE = WHOLE_,
         PART = PART_,
-        STEP = WHOLE_ ? COLUMNS_ : PART_,
+        STEP = WHOLE_ ? CONTRAST_TILE : PART_,
         ELEMENT = F32 ? 4 : 2, /* bytes */
         ROW = CONTRAST_CHUNK * ELEMENT,
         STAGES = F32 ? 1 : 2,
@@ -222,15 +222,19 @@ __device__ inline void spread_column(float out[2][OUT_TILES][4], const float x[4
                                      const unsigned char *z, int column, int t, int width)
 {
 #pragma unroll
-    for (int n = 0; n < OUT_TILES; n++) {
-        if (n * 8 >= width)
+    for (int half = 0; half < OUT_TILES; half += HALF_TILES) {
+        if (half * 8 >= width)
             break;
-        float2 y = *reinterpret_cast<const float2 *>(z + contrast_vector(column, 2 * n + t / 2) +
-                                                     t % 2 * 8);
 #pragma unroll
-        for (int r = 0; r < 4; r++) {
-            out[r / 2][n][r % 2 * 2] = fmaf(x[r], y.x, out[r / 2][n][r % 2 * 2]);
-            out[r / 2][n][r % 2 * 2 + 1] = fmaf(x[r], y.y, out[r / 2][n][r % 2 * 2 + 1]);
+        for (int n = half; n < half + HALF_TILES; n++) {
+            float2 y = *reinterpret_cast<const float2 *>(
+                z + contrast_vector(column, 2 * n + t / 2) + t % 2 * 8);
+#pragma unroll
+            for (int r = 0; r < 4; r++) {
+                float *to = &out[r / 2][n][r % 2 * 2];
+                to[0] = fmaf(x[r], y.x, to[0]);
+                to[1] = fmaf(x[r], y.y, to[1]);
+            }
         }
     }
 }
