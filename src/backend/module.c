@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a module may need from there, in an order in which each finds those before it. */
-static const char *const libraries[] = {"libcublasLt.so.*", "libnvrtc.so.*", "libcudnn.so.*"};
+/* What a module may need from there, in an order in which each finds those before it. libnvrtc asks
+ * for its builtins by name and does not look beside itself. */
+static const char *const libraries[] = {"libcublasLt.so.*", "libnvrtc-builtins.so.*",
+                                        "libnvrtc.so.*", "libcudnn.so.*"};
 
 /* The next element of a list separated by colons; false at its end. Empty elements are passed
  * over. */

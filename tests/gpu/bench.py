@@ -136,7 +136,9 @@ def engines(run):
     argv = [os.path.join(run.bundle, 'tests/gpu/engines')]
     if not os.path.exists(argv[0]):
         raise Skip('this build has no CUDA backend')
-    done = run.command(argv, ok=None)
+    # It is linked with cuDNN, which a machine may have in PyTorch's packages alone.
+    paths = [x for x in (run.libs, os.environ.get('LD_LIBRARY_PATH')) if x]
+    done = run.command(argv, {'LD_LIBRARY_PATH': ':'.join(paths)} if paths else None, ok=None)
     found = re.findall(r'^# engine (\S+) (\S+) (yes|no): (.*)$', done.out, re.M)
     if not found:
         skipped = re.findall(r'# SKIP (.*)', done.out)

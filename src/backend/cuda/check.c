@@ -9,20 +9,13 @@
 
 /* After these the context is gone. */
 static const int lost[] = {
-    cudaErrorIllegalAddress,
-    cudaErrorECCUncorrectable,
-    cudaErrorLaunchFailure,
-    cudaErrorHardwareStackError,
-    cudaErrorIllegalInstruction,
-    cudaErrorMisalignedAddress,
-    cudaErrorInvalidAddressSpace,
-    cudaErrorInvalidPc,
-    cudaErrorAssert,
-    cudaErrorLaunchTimeout,
-    cudaErrorNvlinkUncorrectable,
-    cudaErrorDevicesUnavailable,
-    cudaErrorUnknown,
-    721, /* cudaErrorContained, which older headers lack */
+    cudaErrorIllegalAddress, cudaErrorECCUncorrectable, cudaErrorLaunchFailure,
+    cudaErrorHardwareStackError, cudaErrorIllegalInstruction, cudaErrorMisalignedAddress,
+    cudaErrorInvalidAddressSpace, cudaErrorInvalidPc, cudaErrorAssert, cudaErrorLaunchTimeout,
+    cudaErrorNvlinkUncorrectable, cudaErrorDevicesUnavailable, cudaErrorUnknown,
+    /* Which older headers lack: */
+    226, /* cudaErrorContained */
+    721, /* cudaErrorTensorMemoryLeak */
 };
 
 static bool is_lost(int status)
@@ -55,11 +48,26 @@ int cuda_check(struct err *e, int status, const char *call)
                    cudaGetErrorString(error));
 }
 
+/*
+ * What our own runtime says of the device. Libraries have a runtime of their own, whose errors do
+ * not show in ours; but a lost device fails every call. What does not stay is cleared, so that the
+ * next launch is not told of it.
+ */
+static cudaError_t device_state(void)
+{
+    size_t available, total;
+    cudaError_t below = cudaPeekAtLastError();
+    if (!is_lost((int)below))
+        below = cudaMemGetInfo(&available, &total);
+    (void)cudaGetLastError();
+    return below;
+}
+
 /* A library's failure may be the device's. */
 static int library_failed(struct err *e, const char *library, const char *call, const char *words,
                           bool memory)
 {
-    cudaError_t below = cudaPeekAtLastError();
+    cudaError_t below = device_state();
     if (is_lost((int)below))
         return cuda_check(e, (int)below, call);
     return err_set(e, memory ? EXIT_OS : EXIT_SOFTWARE, "%s: %.*s: %s", library, name_length(call),

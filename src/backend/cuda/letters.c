@@ -83,8 +83,10 @@ int cuda_fetch(struct device *dev, int slot, void *dst, size_t bytes, bool wait,
     if (check_size(bytes, e))
         return -1;
     cudaError_t status = wait ? cudaEventSynchronize(l->done) : cudaEventQuery(l->done);
-    if (status == cudaErrorNotReady)
+    if (status == cudaErrorNotReady) {
+        (void)cudaGetLastError(); /* else the next launch would be told of it */
         return 0;
+    }
     if (cuda_check(e, (int)status, "cudaEventQuery"))
         return -1;
     memcpy(dst, l->host, bytes);
