@@ -9,19 +9,20 @@
  * where rows that are no anchors or have no positives contribute 0 instead of their terms.
  *
  * Two passes over tiles of 128 rows by some columns (FlashAttention, Dao 2023); the M x M matrix is
- * never stored. look: products, then per row the largest so far, the sum relative to it, and sum
- * and number of the positives; each thread keeps its own until the end, and whatever tau and
- * however long z, nothing overflows. pull: products again, weights in the registers where the
- * products were, which are the left operand of the second product. The symmetry of s is used for w
- * (both terms at once, so that no other block's rows are written), not for halving the work.
+ * never stored; z is, as the tiles read it, from the first pass to the second. look: products, then
+ * per row the largest so far, the sum relative to it, and sum and number of the positives; each
+ * thread keeps its own until the end, and whatever tau and however long z, nothing overflows. pull:
+ * products again, weights in the registers where the products were, which are the left operand of
+ * the second product. The symmetry of s is used for w (both terms at once, so that no other block's
+ * rows are written), not for halving the work.
  *
  * Two methods. f32, and f16 for tensor cores: z and the weights are rounded to half precision,
  * whose 11 bits are those of TF32; sums, exponentials and all else are f32. With u = 2^-11 a score
  * is off by at most 2 u |z_i| |z_j| / tau, 1e-2 of a logit at tau = 0.1, and by 4e-4 where the
  * errors of 128 elements are independent; the loss is a mean of such errors, 1e-5 of it, and the
  * gradient is off by 3e-4 in the L2 norm. z is stretched by (tau ln 2)^-1/2, so that products are
- * s. An element beyond 65504 (tau ln 2)^1/2, 17000 at tau = 0.1, is infinite, and then the loss is
- * not finite.
+ * s. An element beyond 65504 (tau ln 2)^1/2, 17000 at tau = 0.1, is infinite, and then the loss or
+ * the gradient is not finite.
  *
  * Cost: 2 M^2 D operations forward, 4 M^2 D backward; at M = 8192, D = 128 these are 17 and 34
  * GFLOP. An estimate for an H200 (132 multiprocessors at 1.75 GHz; nothing here is measured), with
@@ -29,7 +30,7 @@
  * pairs each is 9 instructions forward and 6.5 backward, 0.02 and 0.015 ms, of which one is an
  * exponential, 0.018 ms each; of shared memory 256 clocks are taken for 64 products of four warps
  * that take the tensor cores 410 to 510; 134 MB each way from the second-level cache, 0.025 ms.
- * Five small kernels, 0.015 ms. In all 0.15 ms if everything overlaps, 0.25 if nothing does.
+ * Four small kernels, 0.012 ms. In all 0.15 ms if everything overlaps, 0.25 if nothing does.
  *
  * Resources: 128 threads, at most 99 KiB of shared memory. f16 takes 68 KiB; forward at most 168
  * registers, three blocks per multiprocessor; backward 255 (128 gradients, 64 rows, 16 products),
@@ -54,7 +55,7 @@ struct contrast {
     float *stats, *dz;
     struct contrast_term *terms; /* saved, [rows] */
     float *reach;                /* saved: largest |lse| of a row */
-    unsigned char *copy;         /* z as tiles read it */
+    unsigned char *copy;         /* saved: z as tiles read it */
     struct contrast_seen *seen;  /* forward: partial */
     double *row_loss; /* forward: per block of rows, loss, right, lonely, largest |lse| */
     float *partial;   /* backward: [spans][rows][width] */
@@ -243,7 +244,7 @@ struct contrast_pass {
 };
 
 /* contrast_prepare.cu: places and factors of a call, for a pass of which `blocks` run on a
- * multiprocessor at once; z as the tiles read it, and the groups. */
+ * multiprocessor at once; z as the tiles read it, and the groups, before the forward pass. */
 struct contrast contrast_of(const struct k_contrast *, int blocks);
 int contrast_prepare(struct CUstream_st *, const struct contrast *, const struct k_contrast *);
 /* Launches the method's kernel of passes[method][whole] for `depth` chunks of the result. */

@@ -125,9 +125,7 @@ int k_contrast_backward(struct CUstream_st *stream, const struct k_contrast *k)
         {pull<K_CONTRAST_F32, false, 32>(), pull<K_CONTRAST_F32, true, 32>()},
         {pull<K_CONTRAST_F16, false, 16>(), pull<K_CONTRAST_F16, true, 16>()}};
     struct contrast c = contrast_of(k, CONTRAST_PULL_BLOCKS);
-    int rc = contrast_prepare(stream, &c, k);
-    if (rc == 0)
-        rc = contrast_walk(stream, &c, passes, k->method, c.cut.chunks);
+    int rc = contrast_walk(stream, &c, passes, k->method, c.cut.chunks);
     if (rc)
         return rc;
     return LAUNCH(contrast_gather,

@@ -59,28 +59,25 @@ static void *carve(uintptr_t *at, size_t bytes)
     return reinterpret_cast<void *>(here);
 }
 
-static size_t place_saved(struct contrast *c, void *base)
+static size_t place_saved(struct contrast *c, enum k_contrast_method method, void *base)
 {
     uintptr_t at = reinterpret_cast<uintptr_t>(base);
-    size_t bytes = (size_t)c->cut.rows * sizeof(struct contrast_term);
-    c->terms = static_cast<struct contrast_term *>(carve(&at, bytes));
+    size_t rows = (size_t)c->cut.rows, elements = rows * (size_t)c->cut.width;
+    c->terms = static_cast<struct contrast_term *>(carve(&at, rows * sizeof(*c->terms)));
     c->reach = static_cast<float *>(carve(&at, sizeof(float)));
+    c->copy = static_cast<unsigned char *>(carve(&at, (size_t)contrast_element(method) * elements));
     return at - reinterpret_cast<uintptr_t>(base);
 }
 
 /* The results of the two passes are never there at once and share their place. */
-static size_t place_workspace(struct contrast *c, enum k_contrast_method method, void *base)
+static size_t place_workspace(struct contrast *c, void *base)
 {
-    uintptr_t at = reinterpret_cast<uintptr_t>(base);
-    size_t rows = (size_t)c->cut.rows, elements = rows * (size_t)c->cut.width;
-    c->copy = static_cast<unsigned char *>(carve(&at, (size_t)contrast_element(method) * elements));
-    uintptr_t forward = at, backward = at;
-    size_t spans = (size_t)c->cut.spans;
-    c->seen = static_cast<struct contrast_seen *>(
-        carve(&forward, spans * rows * sizeof(struct contrast_seen)));
-    c->row_loss =
-        static_cast<double *>(carve(&forward, (size_t)c->cut.row_blocks * 4 * sizeof(double)));
-    c->partial = static_cast<float *>(carve(&backward, spans * elements * sizeof(float)));
+    uintptr_t forward = reinterpret_cast<uintptr_t>(base), backward = forward;
+    size_t rows = (size_t)c->cut.rows, spans = (size_t)c->cut.spans;
+    size_t width = (size_t)c->cut.width, found = 4 * sizeof(double);
+    c->seen = static_cast<struct contrast_seen *>(carve(&forward, spans * rows * sizeof(*c->seen)));
+    c->row_loss = static_cast<double *>(carve(&forward, (size_t)c->cut.row_blocks * found));
+    c->partial = static_cast<float *>(carve(&backward, spans * rows * width * sizeof(float)));
     return (forward > backward ? forward : backward) - reinterpret_cast<uintptr_t>(base);
 }
 
@@ -104,23 +101,23 @@ struct contrast contrast_of(const struct k_contrast *k, int blocks)
     c.labels = k->labels;
     c.stats = k->stats;
     c.dz = k->dz;
-    (void)place_saved(&c, k->saved);
-    (void)place_workspace(&c, k->method, k->workspace);
+    (void)place_saved(&c, k->method, k->saved);
+    (void)place_workspace(&c, k->workspace);
     return c;
 }
 
 size_t k_contrast_saved(const struct k_contrast *k)
 {
     struct contrast c = contrast_of(k, CONTRAST_PULL_BLOCKS);
-    return place_saved(&c, nullptr);
+    return place_saved(&c, k->method, nullptr);
 }
 
 size_t k_contrast_workspace(const struct k_contrast *k)
 {
     struct contrast look = contrast_of(k, contrast_look_blocks(k->method, k->d <= CONTRAST_CHUNK));
     struct contrast pull = contrast_of(k, CONTRAST_PULL_BLOCKS);
-    size_t forward = place_workspace(&look, k->method, nullptr);
-    size_t backward = place_workspace(&pull, k->method, nullptr);
+    size_t forward = place_workspace(&look, nullptr);
+    size_t backward = place_workspace(&pull, nullptr);
     return forward > backward ? forward : backward;
 }
 

@@ -168,7 +168,7 @@ struct k_contrast {
     const float *z; /* [views*n, d] */
     const int32_t *labels;
     float *stats, *dz;
-    void *saved; /* from forward to backward: row statistics */
+    void *saved; /* from forward to backward: row statistics, z as it is read */
     void *workspace;
 };
 size_t k_contrast_saved(const struct k_contrast *);
