@@ -1,7 +1,7 @@
 /*
  * Filters between the layouts of parameters and of convolutions: f32 [K,C,R,S] -> [Ks,R,S,Cs] in
  * the type of the activations, channels padded with zeros; and gradients back. All layers of a
- * network in one launch, since most are small.
+ * network in one launch, since most are small. With its filter a layer's sums become zero.
  *
  * A block brings the taps of some channels of one k through shared memory, so that both sides are
  * consecutive. Bytes per element: 4 + E. Grid: for each filter its tiles of channels times k.
@@ -62,6 +62,8 @@ __global__ void __launch_bounds__(BLOCK) filter_pack(const IN_PLACE filter_jobs 
     for (int i = threadIdx.x; i < p.tile * p.taps; i += BLOCK)
         taps[i] = i < real * p.taps ? from[i] : 0;
     __syncthreads();
+    for (int i = threadIdx.x; blockIdx.x == all.first[number] && i < job.n_zero; i += BLOCK)
+        job.zero[i] = 0;
     if (f.bf16)
         pack<bfloat16>(f, p, taps, job.to);
     else

@@ -51,6 +51,8 @@ struct k_filter_job {
     struct k_filter filter;
     const void *from;
     void *to;
+    float *zero; /* packing: n_zero f32 that become 0; NULL: none */
+    int n_zero;
 };
 int k_pack_filters(struct CUstream_st *, const struct k_filter_job *, int n);
 int k_unpack_filters(struct CUstream_st *, const struct k_filter_job *, int n);

@@ -4,7 +4,7 @@
  *   engine 0  f32 and bf16, no workspace, f32 sums in one order
  *   engine 3  tensor cores: f32 operands rounded to TF32; a workspace; "compiled" when the plan is
  *             made; has a knob (the size of its tile), which must be given; the one that makes sums
- *             with a forward convolution
+ *             with a forward convolution, added to what is there in any order
  *   engine 5  as 0, but not deterministic: sums in another order each time it runs
  *   engine 8  recommended, but no plan can be made with it
  */

@@ -99,13 +99,11 @@ void scatter(const dense &d, const dnn_tensor &t, float alpha, float beta)
                 }
 }
 
-/* In one order, in f32. */
-void sum_channels(const dense &y, float *sums, float *squares)
+/* Added to what is there, in f32, in one order or the other. */
+void sum_channels(const dense &y, bool backward, float *sums, float *squares)
 {
-    for (int64_t k = 0; k < y.c; k++)
-        sums[k] = squares[k] = 0;
-    for (size_t i = 0; i < y.v.size(); i++) {
-        size_t k = i % (size_t)y.c;
+    for (size_t n = 0; n < y.v.size(); n++) {
+        size_t i = backward ? y.v.size() - 1 - n : n, k = i % (size_t)y.c;
         sums[k] += y.v[i];
         squares[k] += y.v[i] * y.v[i];
     }
@@ -180,5 +178,5 @@ void dnn_convolve(const dnn_convolution &c)
                                           : c.w,
             c.alpha, c.beta);
     if (c.sums)
-        sum_channels(y, c.sums, c.squares);
+        sum_channels(y, c.other_order, c.sums, c.squares);
 }

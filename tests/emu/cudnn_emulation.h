@@ -82,6 +82,7 @@ struct dnn_convolution {
     float alpha, beta;
     bool tf32;             /* f32 operands are rounded */
     bool backward;         /* images in the other order: other rounding */
+    bool other_order;      /* of the sums */
     float *sums, *squares; /* DNN_FORWARD: of y before it is rounded, [K]; NULL: not made */
 };
 

@@ -105,6 +105,7 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t h, cudnnBackendDescriptor_t plan
     bool located = locate_all(&c, program, *pack);
     c.tf32 = program.engine == 3 && c.x.type == CUDNN_DATA_FLOAT;
     c.backward = program.engine == 5 && ++times % 2;
+    c.other_order = program.sums && ++times % 2;
     void *workspace = workspace_of(*pack);
     size_t bytes = (size_t)program.workspace;
     if (!located)

@@ -55,12 +55,17 @@ static filter_trip trip_new(int k, int c, int r, int s, int bf16, int number)
 static bool trips_are_right(const std::vector<filter_trip> &trips)
 {
     std::vector<k_filter_job> there, back;
+    float *zero = fresh<float>(300, 1);
     for (const filter_trip &t : trips) {
-        there.push_back({t.f, t.w, t.packed.p});
-        back.push_back({t.f, t.packed.p, t.back});
+        there.push_back({t.f, t.w, t.packed.p, nullptr, 0});
+        back.push_back({t.f, t.packed.p, t.back, nullptr, 0});
     }
+    there.back().zero = zero;
+    there.back().n_zero = 300;
     bool good = k_pack_filters(nullptr, there.data(), (int)there.size()) == 0 &&
                 k_unpack_filters(nullptr, back.data(), (int)back.size()) == 0;
+    for (int i = 0; i < 300; i++)
+        good &= zero[i] == 0;
     for (const filter_trip &t : trips)
         good &= packed_is_right(t.f, t.w, t.packed) &&
                 memcmp(t.w, t.back, (size_t)t.n * sizeof *t.w) == 0;
@@ -98,6 +103,6 @@ void test_layout()
         check_filter(8, 3, 19, 19, bf16);
     }
     check_many_filters();
-    const k_filter_job vast = {{8, 8, 8, 8, 40, 40, 0}, nullptr, nullptr};
+    const k_filter_job vast = {{8, 8, 8, 8, 40, 40, 0}, nullptr, nullptr, nullptr, 0};
     report(k_pack_filters(nullptr, &vast, 1) != 0, "a filter of 40x40 is refused");
 }

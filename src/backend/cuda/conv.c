@@ -169,6 +169,10 @@ bool conv_pack_job(const struct call *c, struct k_filter_job *job)
 {
     const struct conv *v = c->impl;
     *job = (struct k_filter_job){.filter = v->filter, .from = c->in[1]->data, .to = c->saved};
+    if (v->pass[CONV_FORWARD].graph.sums) { /* which are added to */
+        job->zero = at(c->saved, v->sums_at);
+        job->n_zero = 2 * (int)v->shape.k;
+    }
     return true;
 }
 

@@ -7,7 +7,7 @@
  *
  * Two passes can be had in two ways, and the plans of both run in one race: the gradient of the
  * weights in f32 or rounded to bf16, and a forward pass without or with the sums for the batch-norm
- * behind it, where making them apart counts as part of the time.
+ * behind it, where making them apart counts as part of the time (never under deterministic = true).
  */
 #include "backend/cuda/conv.h"
 #include "backend/cuda/race.h"

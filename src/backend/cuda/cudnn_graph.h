@@ -17,7 +17,8 @@
 enum conv_pass { CONV_FORWARD, CONV_DATA, CONV_WEIGHTS, N_CONV_PASSES };
 
 /* Tensors of a pass: the activations x and y, or their gradients, and the weights w, or theirs.
- * With them, where a forward pass also makes them: f32 [k], sums over y and over its squares. */
+ * With them, where a forward pass also makes them: f32 [k], sums over y and over its squares. They
+ * are 0 before, and are added to in any order: the last bits differ from time to time. */
 enum { DNN_X, DNN_W, DNN_Y, N_DNN, DNN_SUMS = N_DNN, DNN_SQUARES, DNN_ALL };
 
 /* A convolution as it lies in memory: NHWC activations, KRSC weights, channels with padding. */

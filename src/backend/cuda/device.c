@@ -263,11 +263,11 @@ static int open_device(struct device *dev, int index, const struct device_option
 /* --- what it can do --------------------------------------------------------------------------- */
 
 /* Sums of squares lose what a mean far from zero cancels: they serve where activations are coarser
- * than that. */
+ * than that. And cuDNN's kernels add to them in any order, which its notes do not say. */
 static bool can_fuse(const struct device *dev, enum fusion f, const struct tensor *y)
 {
     if (f == FUSE_CONV_SUMS)
-        return cuda_of(dev)->sums && y->dtype == DT_BF16;
+        return cuda_of(dev)->sums && !dev->deterministic && y->dtype == DT_BF16;
     return f == FUSE_LINEAR_RELU ? y->ndim == 2 : y->ndim == 4;
 }
 
