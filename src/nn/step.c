@@ -5,6 +5,7 @@
 #include "nn/step.h"
 
 #include "base/file.h" /* clock_usec */
+#include "base/log.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct step {
     struct step_report *report; /* device memory */
     struct optim_hyper *hyper;  /* device memory, [GROUP_N] */
     void *recording;            /* NULL: none yet, or the backend cannot */
+    bool cannot_record;         /* it was tried */
     int64_t submitted, fetched;
 };
 
@@ -144,25 +146,34 @@ static int body(struct step *s, struct err *e)
     return learn(s, e);
 }
 
-/* The first step is done call by call: libraries settle what they put off until they are used. */
+static int record(struct step *s, struct err *e)
+{
+    const struct backend_class *c = s->dev->class;
+    struct err why = {0}, ignored;
+    if (c->record_begin(s->dev, e) != 0)
+        return -1;
+    if (body(s, &why) == 0)
+        return c->record_end(s->dev, &s->recording, e);
+    c->record_end(s->dev, &s->recording, &ignored);
+    *e = why;
+    return -1;
+}
+
+/* The first step is done call by call: libraries settle what they put off until they are used. All
+ * are where recording fails, which has done nothing of the step. */
 static int perform(struct step *s, struct err *e)
 {
     const struct backend_class *c = s->dev->class;
-    if (!c->record_begin || s->submitted == 0)
+    if (!c->record_begin || s->submitted == 0 || s->cannot_record)
         return body(s, e);
-    if (!s->recording) {
-        if (c->record_begin(s->dev, e) != 0)
-            return -1;
-        struct err why = {0}, ignored;
-        if (body(s, &why) != 0) {
-            c->record_end(s->dev, &s->recording, &ignored);
-            *e = why;
-            return err_prefix(e, "recording the step");
-        }
-        if (c->record_end(s->dev, &s->recording, e) != 0)
-            return -1;
-    }
-    return c->replay(s->dev, s->recording, e);
+    if (s->recording || record(s, e) == 0)
+        return c->replay(s->dev, s->recording, e);
+    if (e->code == EXIT_UNAVAILABLE)
+        return -1;
+    log_warn("the step could not be recorded and is run call by call, which is slower: %s", e->msg);
+    s->cannot_record = true;
+    *e = (struct err){0};
+    return body(s, e);
 }
 
 int step_submit(struct step *s, const struct optim_hyper hyper[GROUP_N], struct err *e)

@@ -419,7 +419,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *out)
             other->capture.reset();
     s->origin = false;
     own_capture = nullptr;
-    if (g->invalid)
+    if (g->invalid || getenv("SUPCON_EMULATION_UNCAPTURED"))
         return emu_error(cudaErrorStreamCaptureInvalidated);
     if (!g->unjoined.empty())
         return emu_error(cudaErrorStreamCaptureUnjoined);

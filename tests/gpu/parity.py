@@ -184,7 +184,9 @@ def repeats(run):
         twice = small.train(run, f'twice-{dtype}', run.device, {**settings, 'model.dtype': dtype})
         run.record(f'repeat.{dtype}', small.differing_files(once, twice, 6), twice.command)
         eager = small.train(run, f'eager-{dtype}', run.device, {**settings, 'model.dtype': dtype}, env={'SUPCON_CUDA_GRAPH': 'off'})
-        run.record(f'capture.{dtype}', small.differing_files(once, eager, 6), 'SUPCON_CUDA_GRAPH=off ' + shell_words(eager.command))
+        recorded = not once.logged('could not be recorded')
+        run.record(f'capture.{dtype}', small.differing_files(once, eager, 6) + (not recorded), 'SUPCON_CUDA_GRAPH=off ' + shell_words(eager.command),
+                   note='' if recorded else 'the step could not be recorded')
         apart = small.train(run, f'apart-{dtype}', run.device, {**settings, 'model.dtype': dtype}, env={'SUPCON_CUDA_OVERLAP': 'off'})
         run.record(f'overlap.{dtype}', small.differing_files(once, apart, 6), 'SUPCON_CUDA_OVERLAP=off ' + shell_words(apart.command))
         straight = small.train(run, f'straight-{dtype}', run.device, {**settings, 'model.dtype': dtype}, env={'SUPCON_CUDA_FORK': 'off'})

@@ -26,6 +26,11 @@ class Trained:
             with open(metrics) as f:
                 self.rows = [row for row in map(json.loads, f) if row['ev'] == 'iter']
 
+    def logged(self, words):
+        """The line of the run's log that has the words; '' where there is none."""
+        with open(os.path.join(self.folder, 'run.log')) as f:
+            return next((line for line in f if words in line), '')
+
     @property
     def losses(self):
         return [r['loss'] for r in self.rows]

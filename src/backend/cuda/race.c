@@ -9,13 +9,17 @@ enum {
 
 /* A measurement takes this long at least, if it can be had by repeating. */
 #define LEAST_MS 0.3
+/* Engines of last resort can take seconds: a first run of so many milliseconds, and so many times
+ * the quickest one, is their last. */
+#define SLOW_MS 100
+#define SLOW_TIMES 20
 
 struct course {
     struct device *dev;
     race_fn *run;
     void *ctx;
-    int n, repeats[RACE_MAX]; /* repeats: of one measurement; 0: it cannot be run */
-    double *ms;
+    int n, repeats[RACE_MAX]; /* repeats: of one measurement; 0: it is out */
+    double *ms, quickest;     /* quickest: of the first runs */
     cudaEvent_t start, end;
 };
 
@@ -46,6 +50,10 @@ static int take_turn(struct course *r, int i, int round, struct err *e)
         r->ms[i] = RACE_NEVER;
         return e->code == EXIT_UNAVAILABLE ? -1 : 0;
     }
+    if (round == 0 && ms > SLOW_MS && ms > SLOW_TIMES * r->quickest)
+        r->repeats[i] = 0;
+    if (round == 0 && ms < r->quickest)
+        r->quickest = ms;
     if (round > 0 && ms < r->ms[i])
         r->ms[i] = ms;
     if (round == 1 && ms < LEAST_MS)
@@ -75,7 +83,8 @@ static int all_rounds(struct course *r, struct err *e)
 
 int race(struct device *dev, int n, race_fn *run, void *ctx, double *ms, struct err *e)
 {
-    struct course r = {.dev = dev, .run = run, .ctx = ctx, .n = n, .ms = ms};
+    struct course r = {
+        .dev = dev, .run = run, .ctx = ctx, .n = n, .ms = ms, .quickest = RACE_NEVER};
     for (int i = 0; i < n; i++) {
         r.repeats[i] = 1;
         ms[i] = RACE_NEVER;
