@@ -48,6 +48,7 @@ static int read_options(const struct cmd_args *args, const struct settings *s, s
     *o = (struct bench_step){.objective = s->objective.name,
                              .device = s->run.device,
                              .threads = (int)s->run.threads,
+                             .deterministic = cmd_has(args, "deterministic"),
                              .model = s->model};
     return whole(args, "size", 1, 4096, 32, &o->size, e) < 0 ||
                    whole(args, "batch-size", 1, 1 << 20, 64, &o->batch, e) < 0 ||
@@ -61,12 +62,12 @@ static int read_options(const struct cmd_args *args, const struct settings *s, s
 static int print_json(const struct bench_step *o, const struct bench_result *r, struct err *e)
 {
     json_t *line = json_pack(
-        "{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "arch",
-        o->model.arch, "stem", o->model.stem, "size", o->size, "batch_size", o->batch, "views",
-        r->views, "loss", o->objective, "dtype", r->dtype, "device", r->device, "threads",
-        r->threads, "ms", r->ms, "views_per_s", r->views_per_s, "share", r->primitives_ms / r->ms,
-        "peak_mib", r->peak_mib, "arena_mib", r->arena_mib, "gflops", r->gflops, "last_loss",
-        r->loss);
+        "{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:s, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+        "arch", o->model.arch, "stem", o->model.stem, "size", o->size, "batch_size", o->batch,
+        "views", r->views, "loss", o->objective, "dtype", r->dtype, "device", r->device, "threads",
+        r->threads, "deterministic", o->deterministic, "ms", r->ms, "views_per_s", r->views_per_s,
+        "share", r->primitives_ms / r->ms, "peak_mib", r->peak_mib, "arena_mib", r->arena_mib,
+        "gflops", r->gflops, "last_loss", r->loss);
     if (line && r->peak_gflops > 0) {
         json_object_set_new(line, "peak_gflops", json_real(r->peak_gflops));
         json_object_set_new(line, "peak_share", json_real(r->gflops / r->peak_gflops));
@@ -84,7 +85,8 @@ static void print_text(const struct bench_step *o, const struct bench_result *r)
 {
     printf("%s, stem %s, %dx%d, %d images in %d view%s, %s, %s\n", o->model.arch, o->model.stem,
            o->size, o->size, o->batch, r->views, r->views == 1 ? "" : "s", o->objective, r->dtype);
-    printf("device       %s, %d thread%s\n", r->device, r->threads, r->threads == 1 ? "" : "s");
+    printf("device       %s, %d thread%s%s\n", r->device, r->threads, r->threads == 1 ? "" : "s",
+           o->deterministic ? ", deterministic" : "");
     printf("step         %.3f ms, median of %d\n", r->ms, o->steps);
     printf("views        %.1f per second\n", r->views_per_s);
     printf("rate         %.1f GFLOP/s\n", r->gflops);
@@ -135,6 +137,8 @@ static const struct cmd_option options[] = {
     {"steps", 0, "N", "time N steps [6; 20 with --loss-only, 50 with --augment-only]", NULL, false},
     {"warmup", 0, "N", "make N steps before that [2; 3 with --loss-only, 5 with --augment-only]",
      NULL, false},
+    {"deterministic", 0, NULL, "use deterministic algorithms alone, as runs do by default", NULL,
+     false},
     {"loss-only", 0, NULL, "time the contrastive loss alone, on random rows", NULL, false},
     {"rows", 0, "M", "with --loss-only, use M rows: two views of M/2 samples [2048]", NULL, false},
     {"dim", 0, "D", "with --loss-only, use rows of length D [128]", NULL, false},
@@ -153,7 +157,7 @@ const struct cmd_class cmd_bench = {
         "The step is a whole one with resident random images: forward, backward, norm of the "
         "gradients, update. The median is printed with the views per second; the share, which is "
         "the sum of the times of its calls, each run alone, over the time of the step (1: nothing "
-        "is lost between them); the rate of convolutions and linear layers, counted as direct ones, "
+        "is lost between them; more: a GPU does some of them at the same time); the rate of convolutions and linear layers, counted as direct ones, "
         "with its share of the peak arithmetic of the device, which is measured on multiply-adds "
         "that stay in registers (Winograd's convolutions multiply less, so that more than 100 % "
         "is possible); and the peak memory, counted from before the network is made. "

@@ -167,7 +167,8 @@ int bench_step(const struct bench_step *o, struct bench_result *out, struct err 
 {
     struct bench b = {.o = o};
     struct tuning *tuning = tuning_new();
-    struct device_options options = {.threads = o->threads, .tuning = tuning};
+    struct device_options options = {
+        .threads = o->threads, .deterministic = o->deterministic, .tuning = tuning};
     *out = (struct bench_result){0};
     if (!tuning)
         return err_set(e, EXIT_OS, "out of memory");

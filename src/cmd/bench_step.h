@@ -4,12 +4,14 @@
 
 #include "arch/arch.h"
 #include "base/err.h"
+#include <stdbool.h>
 
 struct bench_step {
     struct model_conf model;
     int size, batch, n_classes; /* images of size x size; N, of which V views each */
     const char *objective, *device;
     int steps, warmup, threads;
+    bool deterministic; /* algorithms that give the same bits every time alone */
 };
 
 struct bench_result {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # supcon embed, weights given to a run, and supcon bench: what they write, and what they say of bad files.
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
-echo "1..26"
+echo "1..27"
 
 # refused CODE TEXT COMMAND...: ends with CODE and says TEXT.
 refused() {
@@ -86,5 +86,8 @@ result "missing given weights are exit 66, and no failed start leaves a run"
 result "bench gives time, rate, share and memory"
 grep -qE '"peak_gflops": [0-9.]+, "peak_share": 0?[0-9.]+' "$work/out"
 result "and the share of the peak arithmetic"
+"$supcon" bench --arch resnet8 --stem cifar --batch-size 8 --steps 1 --warmup 0 --device cpu --deterministic 2>"$work/err" |
+    grep -q '^device .*, deterministic$'
+result "bench by deterministic algorithms alone says so"
 "$supcon" bench --loss-only --rows 64 --dim 16 --device cpu --json 2>"$work/err" | grep -q '"ms": [0-9.]*'
 result "and times the loss alone"
