@@ -1,5 +1,6 @@
 /*
- * Batch-norm with the skip connection and the ReLU that may follow it, by kernels of our own. The
+ * Batch-norm with the skip connection and the ReLU that may follow it, by kernels of our own:
+ * cuDNN has none that undo the ReLU in the backward pass of batch-norm, or that leave its mask. The
  * sums it needs may have been made by the convolution before, in passing. What
  * is saved: mean and inverse deviation of the batch, for the backward pass, a repeated output and
  * the running statistics; and one bit per element where there is a ReLU to undo.
