@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const int shapes[][6] = {
     {2048, 8, 32, 64, 3, 1}, {256, 64, 32, 128, 3, 2}, {2048, 512, 4, 512, 3, 1},
@@ -32,17 +33,22 @@ struct fused {
     int n;
 };
 
-static void fused_new(struct fused *f, const char *properties, const int s[6])
+static void forward_new(struct fused *f, const char *properties, const int s[6], bool sums)
 {
     struct err e = {0};
     struct dnn_shape shape = shape_of(s, CUDNN_DATA_BFLOAT16);
-    shape.sums = true;
+    shape.sums = sums;
     take_gpu(&f->gpu, properties);
     if (dnn_graph_init(&f->graph, &f->gpu.dev, &shape, CONV_FORWARD, &e))
         fail_msg("%s", e.msg);
     f->all = calloc(DNN_CONFIGS, sizeof *f->all);
     assert_non_null(f->all);
     f->n = dnn_configs(&f->graph, f->all);
+}
+
+static void fused_new(struct fused *f, const char *properties, const int s[6])
+{
+    forward_new(f, properties, s, true);
 }
 
 static void fused_free(struct fused *f)
@@ -77,12 +83,11 @@ static void every_bf16_shape_has_plans_with_sums(void **state)
 
 /* --- the cache -------------------------------------------------------------------------------- */
 
-/* The one file of the cache: its path and when it was written, to the nanosecond. */
-static struct timespec cached(char path[PATH_BYTES])
+/* How many files the cache has; path: of one of them. */
+static int files(char path[PATH_BYTES])
 {
     char dir[PATH_BYTES];
     struct err e = {0};
-    struct stat s;
     int n = 0;
     assert_int_equal(path_join(dir, folder, "supcon/plans", &e), 0);
     DIR *d = opendir(dir);
@@ -93,7 +98,14 @@ static struct timespec cached(char path[PATH_BYTES])
             n++;
         }
     closedir(d);
-    assert_int_equal(n, 1);
+    return n;
+}
+
+/* The one file of the cache: its path and when it was written, to the nanosecond. */
+static struct timespec cached(char path[PATH_BYTES])
+{
+    struct stat s;
+    assert_int_equal(files(path), 1);
     assert_int_equal(stat(path, &s), 0);
     return s.st_mtim;
 }
@@ -151,6 +163,34 @@ static void compiled_code_is_kept_and_damage_is_compiled_again(void **state)
     }
 }
 
+/* A forward pass without and with sums are candidates under one key, and the same choice of an
+ * engine may make either. */
+static void plan_of_another_graph_is_another_file(void **state)
+{
+    static const char key[] = "test|bf16|two ways", text[] = "3:24=1";
+    char path[PATH_BYTES];
+    (void)state;
+    cached(path);
+    assert_int_equal(unlink(path), 0);
+    for (int way = 0; way < 2; way++) {
+        struct fused f;
+        struct dnn_plan p = {0};
+        struct err e = {.msg = "no engine that compiles"};
+        int made = -1;
+        forward_new(&f, gpus[0], shapes[2], way);
+        for (int k = 0; k < f.n && made; k++) {
+            snprintf(f.all[k].text, sizeof f.all[k].text, "%s", text);
+            if (f.all[k].notes & DNN_COMPILES)
+                made = dnn_plan_make(&p, &f.graph, &f.all[k], key, &e);
+        }
+        if (made)
+            fail_msg("way %d: %s", way, e.msg);
+        assert_int_equal(files(path), 1 + way);
+        dnn_plan_done(&p);
+        fused_free(&f);
+    }
+}
+
 /* A cache that cannot be written is done without. */
 static void plan_is_made_without_a_cache(void **state)
 {
@@ -185,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bf16_shape_has_plans_with_sums),
         cmocka_unit_test(compiled_code_is_kept_and_damage_is_compiled_again),
+        cmocka_unit_test(plan_of_another_graph_is_another_file),
         cmocka_unit_test(plan_is_made_without_a_cache),
     };
     return cmocka_run_group_tests(tests, prepare, clean);

@@ -163,6 +163,7 @@ int dnn_graph_init(struct dnn_graph *g, struct device *dev, const struct dnn_sha
                             .sums = s->sums && pass == CONV_FORWARD,
                             .handle = cuda_of(dev)->dnn,
                             .gpu = cuda_of(dev)->gpu};
+    memcpy(g->type, s->type, sizeof g->type);
     if (make_tensors(g, s, e) == 0 && make_convolution(g, s, e) == 0 &&
         make_operation(g, s->adds && pass == CONV_DATA, e) == 0 &&
         (!g->sums || make_statistics(g, e) == 0) && make_graph(g, e) == 0)

@@ -35,6 +35,7 @@ struct dnn_shape {
 struct dnn_graph {
     enum conv_pass pass;
     bool sums;
+    cudnnDataType_t type[N_DNN];
     cudnnHandle_t handle;
     cudnnBackendDescriptor_t gpu; /* borrowed, as the handle */
     cudnnBackendDescriptor_t tensor[DNN_ALL], conv, operation, statistics, graph;
@@ -78,7 +79,8 @@ struct dnn_plan {
 int dnn_plan_init(struct dnn_plan *, const struct dnn_graph *, const struct dnn_config *,
                   struct err *);
 /* The same, but code that is compiled when the plan is made is kept in the cache folder: making it
- * takes half a second, reading it a millisecond. `key` names the shape, the GPU and the library. */
+ * takes half a second, reading it a millisecond. `key` names the shape, the GPU and the library;
+ * graphs of one key may differ in what they make. */
 int dnn_plan_make(struct dnn_plan *, const struct dnn_graph *, const struct dnn_config *,
                   const char *key, struct err *);
 void dnn_plan_done(struct dnn_plan *); /* a zeroed one is fine */

@@ -28,14 +28,17 @@ struct place {
     char choice[LINE_BYTES]; /* what the file has to be of */
 };
 
-static int find_place(struct place *at, const char *key, const char *text, bool make, struct err *e)
+/* Under one key an engine may make more than one thing: what the graph makes tells them apart. */
+static int find_place(struct place *at, const struct dnn_graph *g, const char *key,
+                      const char *text, struct err *e)
 {
     char dir[PATH_BYTES], name[32];
-    int n = snprintf(at->choice, sizeof at->choice, "supcon plan 1|%s|%s|", key, text);
+    int n = snprintf(at->choice, sizeof at->choice, "supcon plan 2|%s|types %d %d %d%s|%s|", key,
+                     g->type[DNN_X], g->type[DNN_W], g->type[DNN_Y], g->sums ? ", sums" : "", text);
     if (n < 0 || n >= (int)sizeof at->choice)
         return err_set(e, EXIT_SOFTWARE, "a key of %d bytes is too long", n);
     snprintf(name, sizeof name, "%016" PRIx64, sum_of(at->choice, (size_t)n));
-    if (xdg_cache(dir, "plans", e) || (make && dir_make(dir, e)))
+    if (xdg_cache(dir, "plans", e) || dir_make(dir, e))
         return -1;
     return path_join(at->path, dir, name, e);
 }
@@ -126,7 +129,7 @@ int dnn_plan_make(struct dnn_plan *p, const struct dnn_graph *g, const struct dn
 {
     struct place at;
     struct err ignored = {0};
-    bool keep = (c->notes & DNN_COMPILES) && find_place(&at, key, c->text, true, &ignored) == 0;
+    bool keep = (c->notes & DNN_COMPILES) && find_place(&at, g, key, c->text, &ignored) == 0;
     if (keep && load(p, g, &at))
         return 0;
     if (dnn_plan_init(p, g, c, e))
