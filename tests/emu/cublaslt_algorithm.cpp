@@ -2,7 +2,8 @@
  * Algorithms of the emulated cuBLASLt: a few that differ in what their numbers are, in what they
  * can do, and in whether they can be run at all. Those that a careful program leaves out are the
  * fastest. An algorithm is its id and its attributes; whoever forgets one of them gets other bits.
- * The one that rounds to TF32 has something more, which only its bytes hold.
+ * The one that rounds to TF32 has something more, which only its bytes hold: its number alone makes
+ * nothing.
  *
  * SUPCON_EMULATION_EPILOGUES=off   no algorithm has masks or gradients of the bias
  */
@@ -130,6 +131,8 @@ cublasStatus_t cublasLtMatmulAlgoInit(cublasLtHandle_t h, cublasComputeType_t co
 {
     if (!h || scale != CUDA_R_32F || a != b || a != c || a != d || !kind_of((uint32_t)id))
         return CUBLAS_STATUS_INVALID_VALUE;
+    if (kind_of((uint32_t)id)->tf32)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
     algorithm made = fresh((uint32_t)id, compute, a);
     memset(out, 0, sizeof *out);
     memcpy(out, &made, sizeof made);

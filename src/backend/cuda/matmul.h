@@ -71,8 +71,8 @@ size_t matmul_apart_workspace(const struct matmul *); /* of what is made behind 
  * text is less than MATMUL_TEXT by a way's mark. read() takes it into *m, with the workspace that
  * it needs, and refuses what does not fit the product.
  */
-int matmul_algorithm_write(const struct matmul *, struct device *, const cublasLtMatmulAlgo_t *,
-                           char text[MATMUL_TEXT], struct err *);
+void matmul_algorithm_write(const struct matmul *, struct device *, const cublasLtMatmulAlgo_t *,
+                            char text[MATMUL_TEXT]);
 int matmul_algorithm_read(struct matmul *, struct device *, const char *text, struct err *);
 
 #endif

@@ -120,8 +120,10 @@ static void admit(struct choice *r, bool fused, const cublasLtMatmulAlgo_t *a)
     struct err ignored = {0};
     struct candidate *c = &r->c[r->n];
     struct matmul *m = &r->way[fused];
-    if (unwanted(r, a) || matmul_algorithm_write(m, r->dev, a, c->text, &ignored) ||
-        matmul_algorithm_read(m, r->dev, c->text, &ignored) || m->workspace_bytes > WORKSPACE_MAX)
+    if (unwanted(r, a))
+        return;
+    matmul_algorithm_write(m, r->dev, a, c->text);
+    if (matmul_algorithm_read(m, r->dev, c->text, &ignored) || m->workspace_bytes > WORKSPACE_MAX)
         return;
     c->fused = fused;
     c->algorithm = m->algorithm;
