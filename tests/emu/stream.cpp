@@ -10,7 +10,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <chrono>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -23,6 +22,7 @@ typedef std::lock_guard<std::recursive_mutex> guard;
 struct CUgraph_st {
     std::vector<job> work;
     bool invalid = false;
+    std::set<int> priorities;        /* of the streams whose work it has */
     std::set<cudaStream_t> unjoined; /* others that have work in it since they last met the first */
 };
 
@@ -33,6 +33,7 @@ struct CUgraphExec_st {
 struct CUstream_st {
     std::deque<job> queue;
     bool blocking = true;
+    int priority = 0;
     std::shared_ptr<CUgraph_st> capture;
     bool origin = false;
 };
@@ -41,7 +42,7 @@ struct CUevent_st {
     struct record {
         cudaStream_t stream = nullptr;
         uint64_t version = 0, done = 0; /* of the last call, of the last that took effect */
-        std::chrono::steady_clock::time_point time;
+        int64_t time;
     };
     std::shared_ptr<record> last = std::make_shared<record>();
     std::shared_ptr<CUgraph_st> capture; /* the last record is part of it */
@@ -81,8 +82,12 @@ cudaStream_t resolve(cudaStream_t s)
     return s ? s : &default_stream;
 }
 
+/* Time is counted, not measured, so that the same choices are made on a busy machine. */
+int64_t clock_us;
+
 void run(const job &j)
 {
+    clock_us++;
     if (++n_jobs == lose_at())
         emu_fail(cudaErrorECCUncorrectable);
     if (broken == cudaSuccess)
@@ -154,6 +159,7 @@ cudaError_t add(cudaStream_t s, job j)
     }
     if (s->capture) {
         s->capture->work.push_back(std::move(j));
+        s->capture->priorities.insert(s->priority);
         if (!s->origin)
             s->capture->unjoined.insert(s);
         return cudaSuccess;
@@ -205,6 +211,11 @@ cudaError_t emu_enqueue(cudaStream_t s, std::function<void()> work)
     return add(resolve(s), std::move(work));
 }
 
+void emu_take(int microseconds)
+{
+    clock_us += microseconds;
+}
+
 bool emu_capturing(cudaStream_t s)
 {
     guard lock(mutex);
@@ -237,8 +248,11 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags)
 /* Nothing here is ahead of anything else for its priority. */
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *out, unsigned flags, int priority)
 {
-    return priority > 0 || priority < -5 ? emu_error(cudaErrorInvalidValue)
-                                         : cudaStreamCreateWithFlags(out, flags);
+    if (priority > 0 || priority < -5)
+        return emu_error(cudaErrorInvalidValue);
+    cudaError_t error = cudaStreamCreateWithFlags(out, flags);
+    (*out)->priority = priority;
+    return error;
 }
 
 cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest)
@@ -333,7 +347,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t s)
     r->stream = s;
     return add(s, [r, version] {
         r->done = version;
-        r->time = std::chrono::steady_clock::now();
+        r->time = clock_us;
     });
 }
 
@@ -388,8 +402,7 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
         return emu_error(cudaErrorInvalidResourceHandle);
     if (start->last->done != start->last->version || end->last->done != end->last->version)
         return cudaErrorNotReady;
-    std::chrono::duration<float, std::milli> time = end->last->time - start->last->time;
-    *ms = time.count();
+    *ms = (float)(end->last->time - start->last->time) / 1000;
     return emu_state();
 }
 
@@ -437,8 +450,14 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t s, cudaStreamCaptureStatus *out)
     return emu_state();
 }
 
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long)
+/* A device runs all of a graph at the priority of the stream it is launched into, unless it is told
+ * not to; that is a mistake where the streams that were recorded differ. */
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long flags)
 {
+    if (graph->priorities.size() > 1 && !(flags & cudaGraphInstantiateFlagUseNodePriority)) {
+        fprintf(stderr, "emulation: a graph loses the priorities of its streams\n");
+        return emu_error(cudaErrorInvalidValue);
+    }
     *out = new CUgraphExec_st{graph->work};
     return emu_state();
 }

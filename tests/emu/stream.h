@@ -10,6 +10,8 @@
 
 #include <functional>
 
+/* The work that is being done takes so much longer, by the clock of events. */
+void emu_take(int microseconds);
 /* Work of a stream (NULL: the default stream). An error that the work meets goes to emu_fail(). */
 cudaError_t emu_enqueue(cudaStream_t, std::function<void()> work);
 bool emu_capturing(cudaStream_t);

@@ -10,7 +10,7 @@ fi
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
 SUPCON_BACKEND_PATH=${module%/*}
 export SUPCON_BACKEND_PATH
-echo "1..25"
+echo "1..26"
 
 # gpu NAME OPTION...: a short run on the emulated device.
 gpu() {
@@ -51,6 +51,8 @@ result "and is bf16, which the run's config names"
 SUPCON_CUDA_GRAPH=off gpu eager && same_weights gpu-supcon eager 00000004 && rows gpu-supcon >"$work/a" &&
     rows eager | cmp - "$work/a"
 result "recorded steps and steps call by call give the same bits"
+! grep -q 'could not be recorded' "$work"/*/run.log
+result "and every step so far was recorded"
 SUPCON_EMULATION_UNCAPTURED=1 gpu uncaptured && same_weights gpu-supcon uncaptured 00000004 &&
     [ "$(grep -c 'could not be recorded' "$work/err")" -eq 1 ] && grep -q 'could not be recorded' "$work/uncaptured/run.log"
 result "a step that cannot be recorded is run call by call, and that is told once"

@@ -2,7 +2,8 @@
  * A training step as one CUDA graph: what is enqueued on the compute stream between begin and end
  * is recorded, and replayed by a single call. Capture is thread-local, so that other threads may go
  * on using CUDA meanwhile. What differs from step to step lies in device memory and is written
- * before the replay.
+ * before the replay. Kernels keep the priorities of the streams they were recorded from (aside.c):
+ * else all would have that of the stream that the graph is launched into.
  */
 #include "backend/cuda/cuda.h"
 
@@ -30,9 +31,12 @@ int cuda_record_end(struct device *dev, void **recording, struct err *e)
     cudaGraphExec_t exec = NULL;
     *recording = NULL;
     c->recording = c->forked = false;
-    if (CU(e, cudaStreamEndCapture(c->compute, &graph)))
+    if (CU(e, cudaStreamEndCapture(c->compute, &graph))) {
+        /* A layer that failed aside may have left cuDNN there; steps go on without a recording. */
+        (void)cudnnSetStream(c->dnn, c->compute);
         return -1;
-    int rc = CU(e, cudaGraphInstantiate(&exec, graph, 0));
+    }
+    int rc = CU(e, cudaGraphInstantiate(&exec, graph, cudaGraphInstantiateFlagUseNodePriority));
     (void)cudaGraphDestroy(graph);
     *recording = exec;
     return rc;
