@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RECORD_TRIES = 2 };
+
 struct step {
     struct device *dev;
     struct plan *plan;
@@ -23,7 +25,7 @@ struct step {
     struct step_report *report; /* device memory */
     struct optim_hyper *hyper;  /* device memory, [GROUP_N] */
     void *recording;            /* NULL: none yet, or the backend cannot */
-    bool cannot_record;         /* it was tried */
+    int failures;               /* recordings that failed */
     int64_t submitted, fetched;
 };
 
@@ -159,19 +161,23 @@ static int record(struct step *s, struct err *e)
     return -1;
 }
 
-/* The first step is done call by call: libraries settle what they put off until they are used. All
- * are where recording fails, which has done nothing of the step. */
+/* The first step is done call by call: libraries settle what they put off until they are used. So
+ * is one whose recording fails, which has done nothing of it, and all are where it fails again: the
+ * backend may have a plainer way. */
 static int perform(struct step *s, struct err *e)
 {
     const struct backend_class *c = s->dev->class;
-    if (!c->record_begin || s->submitted == 0 || s->cannot_record)
+    if (!c->record_begin || s->submitted == 0 || s->failures == RECORD_TRIES)
         return body(s, e);
     if (s->recording || record(s, e) == 0)
         return c->replay(s->dev, s->recording, e);
     if (e->code == EXIT_UNAVAILABLE)
         return -1;
-    log_warn("the step could not be recorded and is run call by call, which is slower: %s", e->msg);
-    s->cannot_record = true;
+    s->failures++;
+    log_warn("the step could not be recorded%s: %s",
+             s->failures < RECORD_TRIES ? ", which is tried once more"
+                                        : " and is run call by call, which is slower",
+             e->msg);
     *e = (struct err){0};
     return body(s, e);
 }

@@ -420,6 +420,14 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode mode)
     return emu_state();
 }
 
+/* The first so many captures of a process fail. */
+static bool refuses_capture()
+{
+    static int n;
+    const char *text = getenv("SUPCON_EMULATION_UNCAPTURED");
+    return text && n++ < atoi(text);
+}
+
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *out)
 {
     guard lock(mutex);
@@ -432,7 +440,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *out)
             other->capture.reset();
     s->origin = false;
     own_capture = nullptr;
-    if (g->invalid || getenv("SUPCON_EMULATION_UNCAPTURED"))
+    if (g->invalid || refuses_capture())
         return emu_error(cudaErrorStreamCaptureInvalidated);
     if (!g->unjoined.empty())
         return emu_error(cudaErrorStreamCaptureUnjoined);

@@ -10,7 +10,7 @@ fi
 . "${SUPCON_SRCDIR:?}/tests/cli/tiny.sh"
 SUPCON_BACKEND_PATH=${module%/*}
 export SUPCON_BACKEND_PATH
-echo "1..26"
+echo "1..27"
 
 # gpu NAME OPTION...: a short run on the emulated device.
 gpu() {
@@ -53,9 +53,13 @@ SUPCON_CUDA_GRAPH=off gpu eager && same_weights gpu-supcon eager 00000004 && row
 result "recorded steps and steps call by call give the same bits"
 ! grep -q 'could not be recorded' "$work"/*/run.log
 result "and every step so far was recorded"
-SUPCON_EMULATION_UNCAPTURED=1 gpu uncaptured && same_weights gpu-supcon uncaptured 00000004 &&
-    [ "$(grep -c 'could not be recorded' "$work/err")" -eq 1 ] && grep -q 'could not be recorded' "$work/uncaptured/run.log"
-result "a step that cannot be recorded is run call by call, and that is told once"
+SUPCON_EMULATION_UNCAPTURED=1 gpu plainer && same_weights gpu-supcon plainer 00000004 &&
+    [ "$(grep -c 'could not be recorded, which is tried once more' "$work/err")" -eq 1 ] &&
+    ! grep -q 'call by call' "$work/err" && grep -q 'could not be recorded' "$work/plainer/run.log"
+result "a step that cannot be recorded is recorded in a plainer way"
+SUPCON_EMULATION_UNCAPTURED=9 gpu uncaptured && same_weights gpu-supcon uncaptured 00000004 &&
+    [ "$(grep -c 'run call by call' "$work/err")" -eq 1 ]
+result "or run call by call, and that is told once"
 SUPCON_EMULATION_DELAY=1 gpu late && same_weights gpu-supcon late 00000004
 result "work done late gives the same bits"
 SUPCON_EMULATION_SEED=5 gpu other && same_weights gpu-supcon other 00000004

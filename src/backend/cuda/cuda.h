@@ -40,7 +40,7 @@ struct cuda {      /* device->impl */
     int index, sm; /* 90: compute capability 9.0 */
     bool tf32;     /* f32 products may be rounded to TF32 */
     bool sums;     /* convolutions may make the sums of batch-norms */
-    bool recording;
+    bool recording, record_failed;
     cudaStream_t compute, side, copy, communication;
     bool forks, forked; /* work may go aside; it is there, and not joined yet */
     cudaEvent_t fork, join;

@@ -4,6 +4,8 @@
  * on using CUDA meanwhile. What differs from step to step lies in device memory and is written
  * before the replay. Kernels keep the priorities of the streams they were recorded from (aside.c):
  * else all would have that of the stream that the graph is launched into.
+ * After a recording that failed the next one is made without what makes it more than a chain of
+ * kernels: overlap (kernels/launch.h) and the second stream (aside.c).
  */
 #include "backend/cuda/cuda.h"
 
@@ -17,6 +19,10 @@ int cuda_refuse_recording(const struct cuda *c, const char *what, struct err *e)
 int cuda_record_begin(struct device *dev, struct err *e)
 {
     struct cuda *c = cuda_of(dev);
+    if (c->record_failed) {
+        (void)k_overlap(0);
+        c->forks = false;
+    }
     if (cuda_refuse_recording(c, "another recording", e) ||
         CU(e, cudaStreamBeginCapture(c->compute, cudaStreamCaptureModeThreadLocal)))
         return -1;
@@ -34,10 +40,12 @@ int cuda_record_end(struct device *dev, void **recording, struct err *e)
     if (CU(e, cudaStreamEndCapture(c->compute, &graph))) {
         /* A layer that failed aside may have left cuDNN there; steps go on without a recording. */
         (void)cudnnSetStream(c->dnn, c->compute);
+        c->record_failed = true;
         return -1;
     }
     int rc = CU(e, cudaGraphInstantiate(&exec, graph, cudaGraphInstantiateFlagUseNodePriority));
     (void)cudaGraphDestroy(graph);
+    c->record_failed = rc != 0;
     *recording = exec;
     return rc;
 }
