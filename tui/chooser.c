@@ -17,10 +17,12 @@ static int row_of(const struct chooser *ch, int i)
     return row;
 }
 
-static const char *name_of(const struct choice *c)
+/* A recipe's path, where there is room for it, since two folders may have one of that name; else
+ * the file's name, which is what tells recipes apart. */
+static const char *name_of(const struct choice *c, bool fits)
 {
     const char *slash = strrchr(c->path, '/');
-    return c->is_run && slash ? slash + 1 : c->path;
+    return slash && (c->is_run || !fits) ? slash + 1 : c->path;
 }
 
 static void draw_choice(const struct chooser *ch, struct canvas *c, int i, int row)
@@ -28,11 +30,13 @@ static void draw_choice(const struct chooser *ch, struct canvas *c, int i, int r
     const struct choice *choice = &ch->choice[i];
     bool selected = i == ch->selected;
     int width = c->cols * 11 / 20 > NAME_COLS ? NAME_COLS : c->cols * 11 / 20;
+    bool fits = choice->path[canvas_fit(c, choice->path, width - 4)] == '\0';
     if (i == 0 || choice->is_run != ch->choice[i - 1].is_run)
         canvas_text(c, row - 1, 1, c->cols - 1, STYLE_TITLE,
                     choice->is_run ? "Runs to continue" : "Recipes");
     canvas_put(c, row, 1, selected ? c->glyphs->pointer : ' ', STYLE_TEXT);
-    canvas_text_middle(c, row, 3, width - 4, selected ? STYLE_SELECT : STYLE_TEXT, name_of(choice));
+    canvas_text_middle(c, row, 3, width - 4, selected ? STYLE_SELECT : STYLE_TEXT,
+                       name_of(choice, fits));
     canvas_textf(c, (struct rect){row, width, 1, c->cols - width}, STYLE_DIM, "%s%s",
                  choice->holder[0] ? "in use  " : "", choice->text);
 }
@@ -105,14 +109,14 @@ static enum chosen take(struct chooser *ch)
         return CHOSEN;
     snprintf(ch->note, sizeof ch->note,
              "%s is in use: %s trains it. It can be continued here when that has ended.",
-             name_of(c), c->holder);
+             name_of(c, true), c->holder);
     return CHOSEN_NOT_YET;
 }
 
 static const char help[] =
     "Up Down, k j, Home End   select a recipe or a run\n"
     "Enter                    begins a new run, or goes on with a run as saved last\n"
-    "q Esc Ctrl-C             leave; nothing is changed\n"
+    "q Esc Ctrl-C             leave; nothing is changed (Esc closes this first)\n"
     "Recipes: NAME.cfg in ./conf, in your folder of recipes, the installed ones.\n"
     "Runs: in ./runs, last changed first, with the objective they go on with.\n"
     "From elsewhere: supcon FILE takes a recipe, supcon --resume DIR a run.";
@@ -120,7 +124,10 @@ static const char help[] =
 enum chosen chooser_key(struct chooser *ch, int key)
 {
     int to = ch->selected;
+    bool told = ch->note[0] != '\0';
     ch->note[0] = '\0';
+    if (key == K_ESC && told)
+        return CHOSEN_NOT_YET;
     if (key == 'q' || key == K_ESC || key == K_CTRL('c'))
         return CHOSEN_NONE;
     if (key == K_ENTER)

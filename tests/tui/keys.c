@@ -788,6 +788,10 @@ static void the_chooser_chooses(void **state)
     assert_non_null(strstr(ch.note, "process 4711 on host"));
     assert_int_equal(chooser_key(&ch, K_DOWN), CHOSEN_NOT_YET);
     assert_int_equal(ch.selected, 2);
+    assert_int_equal(chooser_key(&ch, '?'), CHOSEN_NOT_YET);
+    assert_true(ch.note[0]);
+    assert_int_equal(chooser_key(&ch, K_ESC), CHOSEN_NOT_YET); /* closes help alone */
+    assert_int_equal(chooser_key(&ch, K_ESC), CHOSEN_NONE);
     assert_int_equal(chooser_key(&ch, 'q'), CHOSEN_NONE);
     struct chooser none = {.n = 0};
     assert_int_equal(chooser_key(&none, K_ENTER), CHOSEN_NOT_YET);
@@ -846,6 +850,18 @@ static void the_chooser_keeps_runs_apart_and_says_why(void **state)
     free(text);
 }
 
+static void the_chooser_tells_recipes_of_a_long_folder_apart(void **state)
+{
+    struct choice choice[2] = {
+        {.path = "/opt/a/folder/that/takes/the/row/cifar10-supcon-resnet18.cfg"},
+        {.path = "/opt/a/folder/that/takes/the/row/folder-supcon-resnet18.cfg"}};
+    (void)state;
+    char *text = chooser_dump(&(struct chooser){.choice = choice, .n = 2});
+    assert_non_null(strstr(text, "cifar10-supcon-resnet18.cfg"));
+    assert_non_null(strstr(text, "folder-supcon-resnet18.cfg"));
+    free(text);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -899,6 +915,7 @@ int main(void)
         test(an_ending_says_what_was_kept),
         test(the_chooser_chooses),
         test(the_chooser_keeps_runs_apart_and_says_why),
+        test(the_chooser_tells_recipes_of_a_long_folder_apart),
     };
     setenv("TZ", "UTC", 1);
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
