@@ -28,7 +28,7 @@ result() {
     [ $status -eq 0 ] || sed 's/^/# /' "$work/log"
 }
 phase() { timeout 100 "${SUPCON_SRCDIR:?}/tests/gpu/run" --device cpu --out "$work/out" --phase "$@" "$work/bundle" "$work/shared" >"$work/log" 2>&1; }
-echo "1..9"
+echo "1..13"
 phase parity
 [ $? -le 1 ] && grep -q ' 0 error; ' "$work/log" # bf16 may fail: it is held against f32
 result "the phase parity ends without an error"
@@ -68,3 +68,25 @@ begin=$SECONDS
 timeout 60 "$SUPCON_SRCDIR/tests/gpu/run" --device cpu --out "$work/hung/out" --phase parity --seconds 5 --only gradient.f32 --only move.loss "$work/hung/bundle" "$work/shared" >"$work/log" 2>&1
 [ $? -eq 1 ] && [ $((SECONDS - begin)) -lt 20 ] && grep -q 'did not end within' "$work"/hung/out/results-*.json
 result "a command that hangs is ended, and the results say so"
+
+# Without a usable GPU: one line, nothing tried, nothing failed.
+mkdir "$work/none"
+CUDA_VISIBLE_DEVICES='' timeout 60 "$SUPCON_SRCDIR/tests/gpu/run" --python false --out "$work/none" --phase parity "$work/bundle" "$work/shared" >"$work/log" 2>&1
+[ $? -eq 77 ] && [ "$(grep -c 'no usable GPU here' "$work/log")" -eq 1 ] && [ "$(wc -l <"$work/log")" -eq 2 ] &&
+    grep -q '^0 pass, 0 fail, .* 0 error;' "$work/log" && ! grep -q '\*\*failed' "$work"/none/results-*.md
+result "without a usable GPU every check is skipped, in one line, with exit code 77"
+
+# refused WORDS ARGUMENT...: ends in one sentence with these words.
+refused() {
+    timeout 60 "$SUPCON_SRCDIR/tests/gpu/run" --device cpu --out "$work/none" "${@:2}" >"$work/log" 2>&1
+    [ $? -eq 66 ] && [ "$(wc -l <"$work/log")" -eq 1 ] && grep -q "^run: .*$1" "$work/log"
+}
+refused 'nosuch.*device.usable' --phase parity --only nosuch "$work/bundle" "$work/shared"
+result "--only with a word that no check has names the checks"
+refused 'no such folder' --phase parity "$work/bundle" "$work/missing"
+result "a shared folder that is not there is refused"
+echo '{"checks": []}' >"$work/empty.json"
+cp -r "$SUPCON_SRCDIR/tests/gpu" "$work/alone" # as in a bundle: no sources around
+refused 'No such file' --merge "$work/missing.json" && refused 'not a file of results' --merge "$work/empty.json" &&
+    ! python3 -B "$work/alone/main.py" --readme >"$work/log" 2>&1 && grep -q '^run: .*bundle' "$work/log"
+result "what cannot be merged or brought up to date is refused in one sentence"

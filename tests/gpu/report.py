@@ -113,12 +113,16 @@ def joined(results, run, a):
 
 def merge(results, files):
     for file in files:
-        with open(file) as f:
-            other = json.load(f)
-        for facts in other['runs']:
-            results = put(results, [], facts)
-        facts = other['runs'][-1]
-        results = put(results, other['checks'], facts)
+        try:
+            with open(file) as f:
+                other = json.load(f)
+            for facts in other['runs']:
+                results = put(results, [], facts)
+            results = put(results, other['checks'], other['runs'][-1])
+        except OSError as e:
+            raise Trouble(f'{file}: {e.strerror}; --merge takes files results-DATE.json')
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise Trouble(f'{file} is not a file of results; --merge takes files results-DATE.json, made by --phase')
     return results
 
 
@@ -174,7 +178,7 @@ def write(table, out, date):
     if any(c['dry'] for c in seen.values()):
         lines += ['Checks marked *dry* ran in small sizes or on the CPU: they try the script, and prove nothing about a GPU.', '']
     for r in results['runs']:
-        known = ('gpu', 'processor', 'cores', 'glibc', 'kernel', 'pytorch', 'version')
+        known = ('gpu', 'processor', 'cores', 'glibc', 'kernel', 'pytorch', 'version', 'unusable')
         lines.append(f'- {r["when"]}, {r["phase"]}{" " + r["part"] if r.get("part") else ""}: {r["device"]}; '
                      + '; '.join(f'{k} {r[k]}' for k in known if r.get(k)))
     lines += ['', '## What must be shown', ''] + shows_table(table, seen)

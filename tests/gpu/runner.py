@@ -60,7 +60,6 @@ class Run:
         self.step_deadline = self.deadline
         self.sampler = None
         self.libs = ''
-        self.unusable = ''  # why there is no device, once that is known
         self.checks, self.facts = {}, {}
 
     def close(self):
@@ -142,7 +141,7 @@ class Run:
         good = {'higher': operator.ge, 'equal': operator.eq, 'lower': operator.le}[check['better']](measured, bound)
         return ('pass' if good else 'fail'), ''
 
-    def record(self, name, measured=None, command='', note='', status=None):
+    def record(self, name, measured=None, command='', note='', status=None, quiet=False):
         check = self.table.check(name)
         said, why = (status, '') if status else self.judge(check, measured)
         note = ' '.join(note.split())
@@ -151,21 +150,25 @@ class Run:
             'goal': check.get('goal'), 'unit': check['unit'], 'command': command if isinstance(command, str) else shell_words(command),
             'note': '; '.join(x for x in (note, why) if x), 'device': self.facts.get('device', self.device), 'dry': self.dry,
             'when': datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')}
+        if quiet:
+            return
         shown = '' if measured is None else f' {measured:.6g} {check["unit"]}' if isinstance(measured, (int, float)) else f' {measured}'
         print(f'  {said:7} {name}:{shown}{" (" + self.checks[name]["note"] + ")" if self.checks[name]["note"] else ""}', flush=True)
+
+    def wants(self, step):
+        """Whether --only, if given, has a word of one of the step's checks."""
+        return not self.args.only or any(word in c['name'] for word in self.args.only for c in self.table.of_step(step))
 
     def step(self, name, seconds, function):
         """One step; what it does not record itself is recorded for it."""
         wanted = self.table.of_step(name)
-        if self.args.only and not any(word in c['name'] for word in self.args.only for c in wanted):
+        if not self.wants(name):
             return
         begin = time.monotonic()
         self.step_deadline = begin + seconds
         print(f'== {name} (at most {max(0, min(seconds, self.deadline - begin)):.0f} s)', flush=True)
         status, why = 'error', 'the step ended without it'
         try:
-            if self.unusable and name != 'devices':
-                raise Skip(self.unusable)
             if self.left() <= 1:
                 raise Trouble('the phase has no time left')
             function(self)
