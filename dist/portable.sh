@@ -110,8 +110,9 @@ fill() {
         add_program "$build/$page" "$(dirname "$page")"
         add_libraries "$build/$page"
     done
-    mkdir -p "$stage/tests/gpu" "$stage/tests/tui"
+    mkdir -p "$stage/tests/gpu" "$stage/tests/tui" "$stage/docs/gpu"
     cp "$source"/tests/gpu/{run,*.py,checks.json} "$stage/tests/gpu/"
+    cp "$source/docs/gpu/README.md" "$stage/docs/gpu/" # where README.md and tests/gpu/run --help say it is
     cp -r "$source/tests/tui/expected" "$stage/tests/tui/"
     # The shared data sets are packed with zstd, which a bare machine need not have.
     if command -v zstd >/dev/null; then

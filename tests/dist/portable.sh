@@ -44,7 +44,7 @@ inside="/opt/some where/moved bundle"
 
 missing=
 for f in bin/supcon share/supcon/conf/quickstart.cfg share/man/man1/supcon.1 share/man/man5/supcon.cfg.5 share/doc/supcon/README.md \
-    share/terminfo/{x/xterm-256color,t/tmux-256color,s/screen,l/linux,v/vt100} tests/gpu/{run,main.py,checks.json,golden} tests/op/ops \
+    share/terminfo/{x/xterm-256color,t/tmux-256color,s/screen,l/linux,v/vt100} tests/gpu/{run,main.py,checks.json,golden} docs/gpu/README.md tests/op/ops \
     lib/{libdnnl.so.2,libgomp.so.1,libncursesw.so.6,libtinfo.so.6,libjansson.so.4,libconfig.so.9,libstdc++.so.6}; do
     [ -s "$here/$f" ] || missing="$missing $f"
 done
