@@ -291,6 +291,8 @@ static const struct cmd_option options[] = {
     {"input", 'i', "INPUT", "read images from a safetensors file, or from a data set (needed)",
      NULL, false},
     {"output", 'o', "FILE", "write features to the safetensors file FILE (needed)", NULL, false},
+    {"size", 0, "H", "use views of H x H of a folder whose images differ in size", "data.size",
+     false},
     {"data-path", 0, "DIR", "find the data set in the folder DIR", "data.path", false},
     CMD_OPTION_DEVICE,
     CMD_OPTION_THREADS,

@@ -55,6 +55,7 @@ while IFS='|' read -r words command; do
     says 64 "$words" $command || { all=1 && break; }
 done <<'END'
 --arch: "resnt18" is not known; did you mean "resnet18"?|bench --arch resnt18
+--size: -2 is out of range, allowed is 0 to 1024|embed -w x -i folder -o y --size=-2
 --stem: resnet20 has no stem "imagenet"|bench --arch resnet20 --stem imagenet
 --dtype: "f16" is not known|bench --dtype f16
 --device: "gpu" is not known; there are auto, cpu, cuda, cuda:N|bench --device gpu

@@ -218,7 +218,8 @@ def divergence(run):
 
 def stopping(run):
     """SIGTERM between two steps; how many steps were still begun after it."""
-    size = {} if run.dry else {'train.batch_size': 512, 'data.train_images': 2048}
+    # Steps long enough for the signal to fall into the one after the line.
+    size = {'train.batch_size': 128 if run.dry else 512, 'data.train_images': 2048}
     folder = os.path.join(run.work, 'runs', 'stopped')
     shutil.rmtree(folder, ignore_errors=True)
     argv = small.argv_of(run, run.device, {'train.max_iters': 100000, **size}, folder)
