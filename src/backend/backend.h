@@ -23,7 +23,6 @@ enum fusion {
     FUSE_ADD_RELU,
     FUSE_LINEAR_RELU,
     FUSE_CONV_SUMS, /* a convolution may leave the sums that the batch-norm behind it needs */
-    FUSE_N,
 };
 
 struct device_info {

@@ -33,15 +33,13 @@ struct fixture {
     struct device dev;
 };
 
-static inline void take_gpu(struct fixture *f, const char *properties)
+static inline int take_gpu(struct fixture *f, const char *properties, struct err *e)
 {
-    struct err e = {0};
     const struct dnn_attribute a = {CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
                                     (int64_t)strlen(properties), properties};
     *f = (struct fixture){0};
     f->dev.impl = &f->cuda;
-    if (dnn_make(&f->cuda.gpu, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, "GPU", &a, 1, &e))
-        fail_msg("%s", e.msg);
+    return dnn_make(&f->cuda.gpu, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, "GPU", &a, 1, e);
 }
 
 /* n, channels in, side, channels out, kernel, stride. */

@@ -38,7 +38,8 @@ static void forward_new(struct fused *f, const char *properties, const int s[6],
     struct err e = {0};
     struct dnn_shape shape = shape_of(s, CUDNN_DATA_BFLOAT16);
     shape.sums = sums;
-    take_gpu(&f->gpu, properties);
+    if (take_gpu(&f->gpu, properties, &e))
+        fail_msg("%s", e.msg);
     if (dnn_graph_init(&f->graph, &f->gpu.dev, &shape, CONV_FORWARD, &e))
         fail_msg("%s", e.msg);
     f->all = calloc(DNN_CONFIGS, sizeof *f->all);

@@ -80,7 +80,7 @@ static void each_shape(cudnnDataType_t type, unsigned unwanted)
 {
     for (int gpu = 0; gpu < N_GPUS; gpu++) {
         struct fixture f;
-        take_gpu(&f, gpus[gpu]);
+        assert_int_equal(take_gpu(&f, gpus[gpu], &(struct err){0}), 0);
         for (int i = 0; i < N_SHAPES; i++) {
             struct dnn_shape s = shape_of(shapes[i], type);
             int plans[N_CONV_PASSES];
@@ -115,7 +115,7 @@ static void text_that_is_no_choice_is_refused(void **state)
     struct dnn_graph g;
     struct dnn_shape s = shape_of(shapes[1], CUDNN_DATA_BFLOAT16);
     (void)state;
-    take_gpu(&f, gpus[0]);
+    assert_int_equal(take_gpu(&f, gpus[0], &(struct err){0}), 0);
     make_graph(&g, &f, &s, CONV_FORWARD);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct dnn_config c;
@@ -139,7 +139,7 @@ static void choice_of_another_operation_is_refused(void **state)
     struct dnn_plan p = {0};
     struct err e = {0};
     (void)state;
-    take_gpu(&f, gpus[0]);
+    assert_int_equal(take_gpu(&f, gpus[0], &(struct err){0}), 0);
     make_graph(&g, &f, &s, CONV_FORWARD);
     /* an engine of the gradient of the weights */
     bool made = dnn_config_parse(&c, &g, "65:2=5,13=1,18=1,25=0,27=1,28=3", &e) == 0 &&

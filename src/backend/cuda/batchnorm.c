@@ -1,9 +1,10 @@
 /*
- * Batch-norm with the skip connection and the ReLU that may follow it, by kernels of our own:
- * cuDNN has none that undo the ReLU in the backward pass of batch-norm, or that leave its mask. The
- * sums it needs may have been made by the convolution before, in passing. What
- * is saved: mean and inverse deviation of the batch, for the backward pass, a repeated output and
- * the running statistics; and one bit per element where there is a ReLU to undo.
+ * Batch-norm with the skip connection and the ReLU that may follow it, by kernels of our own: no
+ * plan of cuDNN was found that undoes the ReLU in the backward pass of batch-norm, and none leaves
+ * its mask (tests/gpu/engines). The sums it needs may have been made by the convolution before, in
+ * passing. What is saved: mean and inverse deviation of the batch, for the backward pass, a
+ * repeated output and the running statistics; and one bit per element where there is a ReLU to
+ * undo.
  */
 #include "backend/cuda/multi.h"
 

@@ -162,8 +162,7 @@ static int bind(struct device *dev, struct call *c, struct err *e)
     return 0;
 }
 
-/* --- weights between the store and cuDNN -------------------------------------------------------
- */
+/* --- weights, packed and unpacked ------------------------------------------------------------- */
 
 bool conv_pack_job(const struct call *c, struct k_filter_job *job)
 {

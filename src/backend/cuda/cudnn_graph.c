@@ -184,15 +184,25 @@ void dnn_graph_done(struct dnn_graph *g)
 
 /* --- plans ------------------------------------------------------------------------------------ */
 
-int dnn_plan_measure(struct dnn_plan *p, const struct dnn_graph *g, struct err *e)
+int dnn_plan_from(struct dnn_plan *p, const struct dnn_graph *g, const char *what,
+                  const struct dnn_attribute *from, struct err *e)
 {
     int64_t bytes = 0, n = 0;
+    const struct dnn_attribute a[] = {
+        g->gpu ? (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
+                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->gpu}
+               : (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
+                                        &g->handle},
+        *from,
+    };
+    *p = (struct dnn_plan){.n_tensors = g->sums ? DNN_ALL : N_DNN};
+    if (dnn_make(&p->plan, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, what, a, COUNT(a), e))
+        return -1;
     if (DNN(e, cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
                                         CUDNN_TYPE_INT64, 1, &n, &bytes))) {
         dnn_plan_done(p);
         return -1;
     }
-    p->n_tensors = g->sums ? DNN_ALL : N_DNN;
     p->workspace_bytes = bytes > 0 ? (size_t)bytes : 0;
     return 0;
 }
@@ -200,18 +210,9 @@ int dnn_plan_measure(struct dnn_plan *p, const struct dnn_graph *g, struct err *
 int dnn_plan_init(struct dnn_plan *p, const struct dnn_graph *g, const struct dnn_config *c,
                   struct err *e)
 {
-    const struct dnn_attribute a[] = {
-        g->gpu ? (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
-                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->gpu}
-               : (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
-                                        &g->handle},
-        {CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &c->config},
-    };
-    *p = (struct dnn_plan){0};
-    if (dnn_make(&p->plan, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "execution plan", a, COUNT(a),
-                 e))
-        return -1;
-    return dnn_plan_measure(p, g, e);
+    const struct dnn_attribute config = {CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
+                                         CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &c->config};
+    return dnn_plan_from(p, g, "execution plan", &config, e);
 }
 
 void dnn_plan_done(struct dnn_plan *p)

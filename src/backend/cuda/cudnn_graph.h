@@ -99,7 +99,8 @@ struct dnn_attribute {
 int dnn_make(cudnnBackendDescriptor_t *out, cudnnBackendDescriptorType_t, const char *what,
              const struct dnn_attribute *, int n, struct err *);
 void dnn_drop(cudnnBackendDescriptor_t *);
-/* What a plan that was just finalized wants; on failure it is done. */
-int dnn_plan_measure(struct dnn_plan *, const struct dnn_graph *, struct err *);
+/* A plan from what it is made of besides the device: an engine configuration, or a description. */
+int dnn_plan_from(struct dnn_plan *, const struct dnn_graph *, const char *what,
+                  const struct dnn_attribute *, struct err *);
 
 #endif

@@ -58,24 +58,6 @@ static const char *description(const struct place *at, const char *file, size_t 
     return rest == end && sum == sum_of(end + 1, *bytes) ? end + 1 : NULL;
 }
 
-static int restore(struct dnn_plan *p, const struct dnn_graph *g, const char *text, size_t bytes,
-                   struct err *e)
-{
-    const struct dnn_attribute a[] = {
-        g->gpu ? (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
-                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->gpu}
-               : (struct dnn_attribute){CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
-                                        &g->handle},
-        {CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, (int64_t)bytes, text},
-    };
-    *p = (struct dnn_plan){0};
-    return dnn_make(&p->plan, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "plan of the cache", a, 2,
-                    e) ||
-                   dnn_plan_measure(p, g, e)
-               ? -1
-               : 0;
-}
-
 static bool load(struct dnn_plan *p, const struct dnn_graph *g, const struct place *at)
 {
     struct err ignored = {0};
@@ -84,7 +66,9 @@ static bool load(struct dnn_plan *p, const struct dnn_graph *g, const struct pla
     if (!path_exists(at->path) || file_read(at->path, PLAN_CAP, &file, &n, &ignored))
         return false;
     const char *text = description(at, file, n, &bytes);
-    bool good = text && restore(p, g, text, bytes, &ignored) == 0;
+    const struct dnn_attribute it = {CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+                                     (int64_t)bytes, text};
+    bool good = text && dnn_plan_from(p, g, "plan of the cache", &it, &ignored) == 0;
     free(file);
     return good;
 }
